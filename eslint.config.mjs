@@ -1,0 +1,92 @@
+import js from '@eslint/js';
+import jest from 'eslint-plugin-jest';
+import n from 'eslint-plugin-n';
+import globals from 'globals';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The floors of src/, from the top: entries, app, features, http, runtime and stores, config.
+ * A file imports from its own floor or from below it, never from above. runtime keeps clear of stores as well: the
+ * cluster primary must not be able to die of Redis.
+ */
+const above = {
+  features: ['app', 'server', 'cluster'],
+  http: ['app', 'server', 'cluster', 'features'],
+  runtime: ['app', 'server', 'cluster', 'features', 'http', 'stores'],
+  stores: ['app', 'server', 'cluster', 'features', 'http'],
+  config: ['app', 'server', 'cluster', 'features', 'http', 'runtime', 'stores'],
+};
+
+const zone = (floor, higher, allowed = []) => ({
+  files: floor === 'config' ? ['src/config.ts', 'src/config/**/*.ts'] : [`src/${floor}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `^\\.\\.?/(?:\\.\\./)*(?:${higher.join('|')})(?:\\.ts$|/)`,
+            message: `src/${floor} must not import from a floor above it (see docs/architecture.md).`,
+          },
+          ...allowed,
+        ],
+      },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ['dist', 'coverage', 'node_modules'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      'no-console': 'error',
+      eqeqeq: 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // An empty string counts as not set: || is meant.
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: { string: true } }],
+      // Structural types are what Node's and Express's handlers are built on.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+    },
+  },
+  { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
+  ...Object.entries(above).map(([floor, higher]) => zone(floor, higher)),
+  {
+    files: ['src/**/*.ts'],
+    plugins: { n },
+    rules: {
+      // Synchronous calls block every request. Start-up code that needs one says so, with an eslint-disable and its reason.
+      'n/no-sync': ['error', { allowAtRootLevel: true }],
+      'n/no-unsupported-features/node-builtins': ['error', { version: '>=20.19.0' }],
+      'n/no-process-env': 'error',
+      'max-lines': ['error', { max: 250 }],
+      'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  { files: ['src/config.ts'], rules: { 'n/no-process-env': 'off' } },
+  {
+    files: ['tests/**/*.ts'],
+    rules: { '@typescript-eslint/unbound-method': 'off' },
+  },
+  {
+    files: ['tests/**/*.test.ts'],
+    plugins: { jest },
+    rules: {
+      ...jest.configs['flat/recommended'].rules,
+      'jest/no-disabled-tests': 'error',
+      'jest/expect-expect': ['error', { assertFunctionNames: ['expect', 'expect*', '**.expect'] }],
+    },
+  },
+);

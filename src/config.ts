@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { config as readDotenv } from 'dotenv';
+import { z } from 'zod';
+import {
+  decimal,
+  flag,
+  integer,
+  list,
+  oneOf,
+  origins,
+  readValueFile,
+  trustedProxies,
+} from './config/fields.ts';
+import { parseRedisUrl } from './config/redis-url.ts';
+
+/**
+ * Every variable the app reads, once. A key's name is the same everywhere: in the environment, in `.env`, and as
+ * `config.KEY`. Any of them may come as `KEY_FILE` instead: the path of a file that holds the value, as Docker
+ * secrets and systemd credentials do. An empty value counts as not set.
+ */
+const schema = z.object({
+  /** production refuses insecure settings, hides error details and logs JSON. */
+  NODE_ENV: oneOf(['development', 'test', 'production']).default('development'),
+
+  // Listening (http/server.ts)
+  /** The address to listen on; unset: every address, IPv6 and IPv4. */
+  HOST: z.string().optional(),
+  /** 0 takes a free port. */
+  PORT: integer({ min: 0, max: 65_535, default: 3000 }),
+  /** Where /metrics is served. Loopback, because it has no password of its own. */
+  ADMIN_HOST: z.string().default('127.0.0.1'),
+  /** 0 switches the admin server off. */
+  ADMIN_PORT: integer({ min: 0, max: 65_535, default: 9464 }),
+  /** Which hops may say who the client is: off, a count, or addresses. */
+  TRUST_PROXY: trustedProxies().default(false),
+
+  // Limits of a request (http/server.ts, http/body.ts, http/wrap.ts)
+  /** Until the handler must have answered, where it asks for a signal. Below the proxy's read timeout (60 s). */
+  REQUEST_TIMEOUT_SECONDS: decimal({ min: 0.05, max: 3600, default: 30 }),
+  /** Until the client must have sent all headers; cuts slow-header attacks. */
+  HEADERS_TIMEOUT_SECONDS: decimal({ min: 1, max: 600, default: 10 }),
+  /** Until the client must have sent the whole request, a body included. */
+  RECEIVE_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 60 }),
+  /** How long an idle connection stays open. Above the proxies' own (nginx and AWS ALB: 60 s), else they see 502s. */
+  KEEP_ALIVE_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 72 }),
+  /** The largest JSON body, after decompression. */
+  BODY_LIMIT_KB: integer({ min: 1, max: 102_400, default: 100 }),
+  /** Off where a proxy compresses. */
+  COMPRESSION: flag().default(true),
+  /** Origins of other sites that may call the API from a browser; unset: none. */
+  CORS_ORIGINS: origins().default([]),
+
+  // Redis (stores/)
+  /** redis:// rediss:// unix:// redis+sentinel:// redis+cluster:// */
+  REDIS_URL: z
+    .string()
+    .transform((url, context) => {
+      try {
+        return parseRedisUrl(url);
+      } catch (error) {
+        context.addIssue((error as Error).message);
+        return z.NEVER;
+      }
+    })
+    .optional(),
+  /** In front of every key, so that several apps can share one Redis. */
+  REDIS_KEY_PREFIX: z
+    .string()
+    .regex(/^[\w:.-]{1,64}$/, 'may have letters, digits and : . _ - only, 64 at most')
+    .default('app:'),
+  /** Where sessions, cache and data live; unset: redis with a REDIS_URL, else memory. */
+  STORE: oneOf(['redis', 'memory']).optional(),
+  /** Memory for cached answers, in each process. */
+  CACHE_MAX_MB: integer({ min: 1, max: 16_384, default: 64 }),
+
+  // Sessions and log in (http/session.ts, features/account/)
+  /** Comma list: the first signs, all verify. `openssl rand -base64 48` makes one. */
+  SESSION_SECRETS: list().pipe(z.array(z.string()).min(1, 'is an empty list')).optional(),
+  /** A session nobody used for so long ends. */
+  SESSION_IDLE_MINUTES: integer({ min: 1, max: 43_200, default: 30 }),
+  /** A session ends at this age, used or not. */
+  SESSION_ABSOLUTE_HOURS: integer({ min: 1, max: 8_760, default: 12 }),
+  /** Cookies for HTTPS only; unset: on in production. */
+  SESSION_COOKIE_SECURE: flag().optional(),
+  /** Who may log in: a JSON array of { id, name, passwordHash }, mostly given as USERS_FILE. */
+  USERS: z.string().optional(),
+  /** The password of the user "demo", in development only; unset: a new one at each start, in the log. */
+  DEMO_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
+
+  // Logs (runtime/logger.ts)
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  /** Unset: pretty in development, json elsewhere. */
+  LOG_FORMAT: oneOf(['json', 'pretty']).optional(),
+  /** Namespaces for the debug package, for example app:*. */
+  DEBUG: z.string().optional(),
+
+  // Health and leaving (http/health.ts, runtime/drain.ts)
+  /** On: /readyz answers 503 while Redis is away. Off: it says "degraded" with 200. */
+  READY_REQUIRES_REDIS: flag().default(false),
+  /** Between failing /readyz and closing the listener, for balancers that only poll. */
+  DRAIN_DELAY_SECONDS: decimal({ min: 0, max: 600, default: 0 }),
+  /** How long connections keep being answered with "Connection: close" before idle ones are closed. */
+  LINGER_SECONDS: decimal({ min: 0, max: 60, default: 1 }),
+  /** Until requests in flight must be done; what is left then is cut. */
+  DRAIN_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 25 }),
+});
+
+type Parsed = z.infer<typeof schema>;
+type Derived = 'STORE' | 'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'LOG_FORMAT';
+
+/** The configuration: validated, complete and frozen. */
+export type Config = Readonly<Omit<Parsed, Derived> & { [Key in Derived]-?: NonNullable<Parsed[Key]> }>;
+
+/** The names of all variables, in the order of the schema. */
+export const CONFIG_KEYS = Object.keys(schema.shape) as (keyof Parsed)[];
+
+/** The exit code for a bad configuration: EX_CONFIG of sysexits.h. Supervisors must not restart after it. */
+export const EXIT_BAD_CONFIG = 78;
+
+/** Shorter secrets can be guessed: 32 characters of base64 are 192 bits. */
+const MIN_SECRET_LENGTH = 32;
+
+/** What is wrong with the configuration, one line a problem, each with the variable and how to mend it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the configuration.
+ *
+ * @param env - the environment; it wins over the file.
+ * @param dotenvFile - a `.env` file, which need not exist.
+ * @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret.
+ */
+export function loadConfig(env: Environment = process.env, dotenvFile = '.env'): Config {
+  const merged: Record<string, string> = {};
+  for (const [key, value] of Object.entries(env)) if (value !== undefined) merged[key] = value;
+  readDotenv({ path: dotenvFile, processEnv: merged, quiet: true });
+
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const key of CONFIG_KEYS) {
+    const result = schema.shape[key].safeParse(readValue(merged, key, problems));
+    if (result.success) values[key] = result.data;
+    else problems.push(...result.error.issues.map((issue) => `${key} ${issue.message}`));
+  }
+  const config = complete(values as Parsed);
+  problems.push(...insecurities(config, values));
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
+  return Object.freeze(config);
+}
+
+function readValue(env: Environment, key: string, problems: string[]): string | undefined {
+  const value = env[key] || undefined;
+  const file = env[`${key}_FILE`] || undefined;
+  if (!file) return value;
+  if (value) problems.push(`${key} and ${key}_FILE are both set; keep one of them`);
+  try {
+    return readValueFile(file) || undefined;
+  } catch (error) {
+    problems.push(
+      `${key}_FILE can't be read (${(error as NodeJS.ErrnoException).code ?? 'error'}): check the path`,
+    );
+    return undefined;
+  }
+}
+
+/** Fills in what depends on other keys. */
+function complete(values: Parsed): Config {
+  const production = values.NODE_ENV === 'production';
+  return {
+    ...values,
+    STORE: values.STORE ?? (values.REDIS_URL ? 'redis' : 'memory'),
+    // Without one, sessions end with the process: right for development, refused in production.
+    SESSION_SECRETS: values.SESSION_SECRETS ?? [randomBytes(48).toString('base64')],
+    SESSION_COOKIE_SECURE: values.SESSION_COOKIE_SECURE ?? production,
+    LOG_FORMAT: values.LOG_FORMAT ?? (values.NODE_ENV === 'development' ? 'pretty' : 'json'),
+  };
+}
+
+function insecurities(config: Config, given: Partial<Parsed>): string[] {
+  const problems: string[] = [];
+  // A key that was given but is wrong is not in `given`, and has its problem already.
+  const missing = (key: keyof Parsed) => key in given && given[key] === undefined;
+  if (given.STORE === 'redis' && missing('REDIS_URL')) {
+    problems.push('REDIS_URL is missing, and STORE=redis needs it: redis://127.0.0.1:6379');
+  }
+  if (config.NODE_ENV !== 'production') return problems;
+  if (missing('REDIS_URL') && missing('STORE')) {
+    problems.push(
+      'REDIS_URL is missing. Set it (redis://127.0.0.1:6379), or say STORE=memory for one process that forgets ' +
+        'sessions and cache when it ends',
+    );
+  }
+  const how = 'Generate one with: openssl rand -base64 48';
+  if (missing('SESSION_SECRETS')) problems.push(`SESSION_SECRETS is missing. ${how}`);
+  if (given.SESSION_SECRETS?.some((secret) => secret.length < MIN_SECRET_LENGTH)) {
+    problems.push(`SESSION_SECRETS has one shorter than ${MIN_SECRET_LENGTH} characters. ${how}`);
+  }
+  if (given.DEMO_PASSWORD)
+    problems.push('DEMO_PASSWORD is for development only; remove it and use USERS_FILE');
+  return problems;
+}

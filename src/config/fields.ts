@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** A whole number between `min` and `max`, both included. */
+export function integer(range: { min: number; max: number; default: number }) {
+  const message = `must be a whole number from ${range.min} to ${range.max}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number)
+    .refine((value) => value >= range.min && value <= range.max, message)
+    .default(range.default);
+}
+
+/** A number of seconds (or another unit the key names) that may have a fraction. */
+export function decimal(range: { min: number; max: number; default: number }) {
+  const message = `must be a number from ${range.min} to ${range.max}, for example ${range.default}`;
+  return z
+    .string()
+    .regex(/^\d{1,15}(\.\d{1,6})?$/, message)
+    .transform(Number)
+    .refine((value) => value >= range.min && value <= range.max, message)
+    .default(range.default);
+}
+
+/** A switch: on, off, true, false, 1, 0, yes or no. */
+export function flag() {
+  return z
+    .string()
+    .toLowerCase()
+    .refine((value) => /^(on|off|true|false|1|0|yes|no)$/.test(value), 'must be on or off')
+    .transform((value) => /^(on|true|1|yes)$/.test(value));
+}
+
+/** One of the words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
+  return z.enum(words, `must be one of: ${words.join(', ')}`);
+}
+
+/** A list with commas between its items; spaces around an item do not count, empty items fall out. */
+export function list() {
+  return z.string().transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+}
+
+/** Web origins such as `https://shop.example`: a scheme and a host, no path. */
+export function origins() {
+  return list().refine(
+    (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
+    'must be a comma list of origins without a path, for example https://shop.example',
+  );
+}
+
+/** What `REDIS_URL` and friends may not be: relative to nothing. A path must be absolute so that it means one place. */
+export function absolutePath() {
+  return z.string().startsWith('/', 'must be an absolute path');
+}
+
+const NAMED_SUBNETS = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+/**
+ * Which hops in front of the app may say who the client is: `false`, how many proxies there are, or their addresses.
+ * `true` would let every client make up its own address, and so walk around every rate limit.
+ *
+ * @see https://expressjs.com/en/guide/behind-proxies.html
+ */
+export function trustedProxies() {
+  return z.string().transform((value, context) => {
+    if (/^(false|off|no|0)$/i.test(value)) return false;
+    if (/^[1-9]\d?$/.test(value)) return Number(value);
+    const subnets = value.split(',').map((item) => item.trim());
+    if (subnets.every(isSubnet)) return subnets;
+    context.addIssue(
+      'must be how many proxies stand in front of the app (1, 2 …) or a comma list of their addresses ' +
+        '(loopback, 10.0.0.0/8); never true, which would believe any X-Forwarded-For',
+    );
+    return z.NEVER;
+  });
+}
+
+function isSubnet(item: string): boolean {
+  if (NAMED_SUBNETS.has(item)) return true;
+  const [address = '', bits, ...rest] = item.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  // Zero bits mean everybody, which is TRUST_PROXY=true by another name.
+  return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+/** The text of a file that holds one value; a newline at its end, which every editor adds, is not part of it. */
+export function readValueFile(path: string): string {
+  // eslint-disable-next-line n/no-sync -- start-up: nothing is served before the configuration is known
+  return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request, RequestHandler, Response } from 'express';
+import { pinoHttp } from 'pino-http';
+import type { Logger } from '../runtime/logger.ts';
+import { redactQuery } from './redact.ts';
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** `performance.now()` when the request came in. */
+    startedAt: number;
+    /** How many bytes the connection had sent before this request. */
+    bytesBefore: number;
+  }
+}
+
+/** Probes ask every few seconds; their lines would drown the others. A probe that fails is still logged. */
+const QUIET_PATHS = new Set(['/livez', '/readyz']);
+
+/** Strict, because it goes into logs and headers of other systems. */
+const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
+
+/**
+ * One line a request: id, method, path, status, milliseconds, bytes (headers included) and ip; the error's code with a
+ * 4xx, the error with its stack with a 5xx. Gives the request its id and `req.log`.
+ */
+export function accessLog(logger: Logger): RequestHandler {
+  const log = pinoHttp<Request, Response>({
+    logger,
+    genReqId: requestId,
+    // req.log and the line itself carry the id; the fields below say the rest.
+    quietReqLogger: true,
+    quietResLogger: true,
+    wrapSerializers: false,
+    serializers: { req: () => undefined },
+    customLogLevel: levelOf,
+    customSuccessMessage: () => 'request',
+    customErrorMessage: () => 'request',
+    customSuccessObject: (req: Request, res: Response) => fields(req, res),
+    customErrorObject: (req: Request, res: Response, err: Error) => ({ ...fields(req, res), err }),
+  });
+  return (req, res, next) => {
+    req.startedAt = performance.now();
+    req.bytesBefore = req.socket.bytesWritten;
+    log(req, res, next);
+  };
+}
+
+/** The id a trusted proxy gave the request, if it has the right shape; else a new one. Also answers with it. */
+function requestId(message: IncomingMessage, response: ServerResponse): string {
+  const req = message as Request;
+  const given = req.headers['x-request-id'];
+  const id =
+    typeof given === 'string' && REQUEST_ID.test(given) && fromTrustedProxy(req) ? given : randomUUID();
+  response.setHeader('X-Request-Id', id);
+  return id;
+}
+
+function fromTrustedProxy(req: Request): boolean {
+  const trusts = req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean;
+  return trusts(req.socket.remoteAddress, 0);
+}
+
+function levelOf(req: Request, res: Response): 'silent' | 'info' | 'warn' | 'error' {
+  if (res.statusCode >= 500) return 'error';
+  if (res.statusCode >= 400 || !res.writableEnded) return 'warn';
+  return QUIET_PATHS.has(req.originalUrl) ? 'silent' : 'info';
+}
+
+function fields(req: Request, res: Response) {
+  const [path, query] = splitUrl(req.originalUrl);
+  return {
+    method: req.method,
+    path,
+    query: query && redactQuery(query),
+    status: res.statusCode,
+    ms: Math.round((performance.now() - req.startedAt) * 1000) / 1000,
+    bytes: req.socket.bytesWritten - req.bytesBefore,
+    ip: req.ip ?? req.socket.remoteAddress,
+    code: res.problemCode,
+    // The client left before the answer was whole.
+    aborted: res.writableEnded ? undefined : true,
+  };
+}
+
+function splitUrl(url: string): [path: string, query: string | undefined] {
+  const mark = url.indexOf('?');
+  return mark === -1 ? [url, undefined] : [url.slice(0, mark), url.slice(mark + 1)];
+}

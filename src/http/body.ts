@@ -1,0 +1,26 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import express, { type RequestHandler } from 'express';
+import { HttpError } from './errors.ts';
+
+/**
+ * Reads a JSON body into `req.body`. Another content type is 415, broken JSON 400, too much of it 413: the limit
+ * counts after decompression, so a gzip bomb is cut when it has grown to the limit.
+ *
+ * @param options.limitKb - the largest body, in KiB.
+ */
+export function jsonBody({ limitKb }: { limitKb: number }): RequestHandler {
+  const parse = express.json({ limit: limitKb * 1024 });
+  return (req, res, next) => {
+    if (hasBody(req.headers) && !req.is('application/json')) {
+      throw new HttpError('UNSUPPORTED_MEDIA_TYPE', {
+        detail: 'Send the body as application/json.',
+        headers: { Accept: 'application/json' },
+      });
+    }
+    parse(req, res, next);
+  };
+}
+
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}

@@ -1,0 +1,43 @@
+import { Router } from 'express';
+import type { Lifecycle, Phase } from '../runtime/lifecycle.ts';
+import { route } from './route.ts';
+
+export interface HealthOptions {
+  readonly lifecycle: Lifecycle;
+  /** Whether the store answers; undefined where there is nothing to be away (memory). */
+  readonly storeIsUp: () => boolean | undefined;
+  /** Whether a store that is away makes the process not ready, or only degraded. */
+  readonly readyRequiresStore?: boolean;
+}
+
+/**
+ * `/livez`: the process answers; it never asks a dependency, or Redis being down would have every worker restarted.
+ * `/readyz`: send it traffic, or don't (503: it starts or drains).
+ *
+ * @see https://kubernetes.io/docs/reference/using-api/health-checks/
+ */
+export function health({ lifecycle, storeIsUp, readyRequiresStore = false }: HealthOptions): Router {
+  const router = Router();
+  route(router, '/livez', {
+    get: (_req, res) => {
+      res.set('Cache-Control', 'no-store').json({ status: 'ok' });
+    },
+  });
+  route(router, '/readyz', {
+    get: (_req, res) => {
+      const up = storeIsUp();
+      const status = statusOf(lifecycle.phase, up !== false, readyRequiresStore);
+      res
+        .set('Cache-Control', 'no-store')
+        .status(status === 'ready' || status === 'degraded' ? 200 : 503)
+        .json({ status, store: up === undefined ? 'memory' : up ? 'up' : 'down' });
+    },
+  });
+  return router;
+}
+
+function statusOf(phase: Phase, storeAnswers: boolean, readyRequiresStore: boolean) {
+  if (phase !== 'ready') return phase;
+  if (storeAnswers) return 'ready';
+  return readyRequiresStore ? 'unavailable' : 'degraded';
+}

@@ -1,0 +1,77 @@
+import { ZodError } from 'zod';
+import { HttpError, storeUnavailable, type ErrorCode, type FieldError } from './errors.ts';
+
+/** What body-parser calls its errors. @see https://github.com/expressjs/body-parser#errors */
+const BODY_PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
+  'encoding.unsupported': 'UNSUPPORTED_MEDIA_TYPE',
+  'charset.unsupported': 'UNSUPPORTED_MEDIA_TYPE',
+  'entity.parse.failed': 'MALFORMED_JSON',
+  'entity.too.large': 'BODY_TOO_LARGE',
+};
+
+/** For errors of other libraries that carry a 4xx status (http-errors' convention: send, body-parser, router). */
+const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
+  400: 'BAD_REQUEST',
+  401: 'LOGIN_REQUIRED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  406: 'NOT_ACCEPTABLE',
+  408: 'REQUEST_TIMEOUT',
+  409: 'CONFLICT',
+  412: 'PRECONDITION_FAILED',
+  413: 'BODY_TOO_LARGE',
+  414: 'URL_TOO_LONG',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  416: 'RANGE_NOT_SATISFIABLE',
+  429: 'RATE_LIMITED',
+  431: 'HEADERS_TOO_LARGE',
+};
+
+/** What ioredis says when a server is away, hangs, or is a replica that can't be written. */
+const REDIS_AWAY =
+  /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |LOADING |MASTERDOWN |CLUSTERDOWN |All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
+
+interface ThrownLike {
+  readonly name?: unknown;
+  readonly type?: unknown;
+  readonly status?: unknown;
+  readonly code?: unknown;
+  readonly message?: unknown;
+}
+
+/** Turns whatever was thrown into the error that is answered. What nobody foresaw becomes INTERNAL, a 500. */
+export function normalizeError(thrown: unknown): HttpError {
+  if (thrown instanceof HttpError) return thrown;
+  if (thrown instanceof ZodError) {
+    return new HttpError('VALIDATION_FAILED', { fields: fieldErrors(thrown), cause: thrown });
+  }
+  const { type, status, code } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as ThrownLike;
+  if (isRedisAway(thrown)) return storeUnavailable(thrown);
+  if (thrown instanceof URIError) return new HttpError('MALFORMED_URL', { cause: thrown });
+  const parserCode = typeof type === 'string' ? BODY_PARSER_CODES[type] : undefined;
+  if (parserCode) return new HttpError(parserCode, { cause: thrown });
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new HttpError(STATUS_CODES[status] ?? 'BAD_REQUEST', { cause: thrown });
+  }
+  // zlib's errors, from a body whose Content-Encoding lies
+  if (typeof code === 'string' && code.startsWith('Z_'))
+    return new HttpError('BAD_REQUEST', { cause: thrown });
+  return new HttpError('INTERNAL', { cause: thrown });
+}
+
+/** Whether the error says that Redis could not be reached or did not answer in time. */
+export function isRedisAway(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    (thrown.name === 'MaxRetriesPerRequestError' || REDIS_AWAY.test(thrown.message))
+  );
+}
+
+/** zod's issues as a list by field. */
+export function fieldErrors(error: ZodError): FieldError[] {
+  return error.issues.map((issue) => ({
+    field: issue.path.map(String).join('.') || '(all)',
+    message: issue.message,
+  }));
+}

@@ -1,0 +1,28 @@
+import type { RequestHandler, Router } from 'express';
+import { HttpError } from './errors.ts';
+
+type Handlers = RequestHandler | readonly RequestHandler[];
+
+/** The handlers of one path, by method. */
+export type Methods = Partial<Record<'get' | 'post' | 'put' | 'patch' | 'delete', Handlers>>;
+
+/**
+ * Adds a path with all its methods to a router. Other methods are answered with 405 and an Allow header, OPTIONS with
+ * the Allow header alone; Express itself would say 404.
+ *
+ * @example
+ * route(router, '/companies/:id', { get: wrap(one), patch: [session, requireUser, csrf, json, wrap(update)] });
+ */
+export function route(router: Router, path: string, methods: Methods): void {
+  const target = router.route(path);
+  for (const [method, handlers] of Object.entries(methods) as [keyof Methods, Handlers][]) {
+    target[method](...[handlers].flat());
+  }
+  const names = Object.keys(methods).map((method) => method.toUpperCase());
+  if (methods.get) names.push('HEAD');
+  const allow = [...names, 'OPTIONS'].sort().join(', ');
+  target.all((req, res) => {
+    if (req.method !== 'OPTIONS') throw new HttpError('METHOD_NOT_ALLOWED', { headers: { Allow: allow } });
+    res.set('Allow', allow).status(204).end();
+  });
+}

@@ -1,0 +1,68 @@
+import { createRequire } from 'node:module';
+import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import type { Config } from '../config.ts';
+
+export type { Logger } from 'pino';
+
+/** Names of fields that never reach a log, at the top of the logged object and one level down. */
+export const SECRET_FIELDS = [
+  'authorization',
+  'cookie',
+  'password',
+  'passwordHash',
+  'secret',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'access_token',
+  'refresh_token',
+] as const;
+
+const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'set-cookie'];
+
+const redactedPaths = [
+  ...SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]),
+  ...['headers', '*.headers'].flatMap((where) => SECRET_HEADERS.map((header) => `${where}["${header}"]`)),
+];
+
+/**
+ * The application's logger: one JSON object a line on stdout, pretty in development.
+ *
+ * Lines are written asynchronously; pino writes what is left when the process exits, be it by `process.exit` or by an
+ * uncaught exception. Only SIGKILL and a signal nobody handles lose lines, so the entries handle SIGTERM and SIGINT.
+ *
+ * @param stream - where lines go instead of stdout, for tests.
+ * @see https://getpino.io/#/docs/asynchronous
+ */
+export function createLogger(
+  config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>,
+  stream: DestinationStream = openStdout(config.LOG_FORMAT),
+): Logger {
+  return pino(
+    {
+      level: config.LOG_LEVEL,
+      base: { pid: process.pid },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: redactedPaths, censor: '[redacted]' },
+    },
+    stream,
+  );
+}
+
+function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
+  if (format === 'pretty') {
+    const pretty = loadPretty();
+    if (pretty) return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', sync: true });
+  }
+  return destination({ dest: 1, sync: false });
+}
+
+/** pino-pretty is a devDependency: a host without it gets JSON. */
+function loadPretty(): ((options: object) => DestinationStream) | undefined {
+  try {
+    return createRequire(import.meta.url)('pino-pretty') as (options: object) => DestinationStream;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,4 @@
+/** Placeholder interface. */
+export interface Cache {
+  close(): Promise<void>;
+}

@@ -1,0 +1,84 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { RedisTarget } from '../config/redis-url.ts';
+
+/** One Redis server, a Sentinel's master, or a Cluster: the commands are the same. */
+export type RedisClient = Redis | Cluster;
+
+type Options = Omit<RedisOptions, 'replyMapping'>;
+
+/** How long one command may take, in milliseconds. A request must not wait longer for a Redis that hangs. */
+const COMMAND_TIMEOUT_MS = 500;
+
+/** A server that is stopped or cut off keeps the connection open and says nothing: give it up after so long. */
+const SOCKET_TIMEOUT_MS = 2000;
+
+/**
+ * Options under which a Redis that is refused, killed or hanging costs a request milliseconds, not minutes, and under
+ * which the app finds it again by itself. ioredis' defaults make every request wait until Redis is back.
+ */
+const RESILIENT = {
+  // Fail at once while there is no connection, rather than queue.
+  enableOfflineQueue: false,
+  commandTimeout: COMMAND_TIMEOUT_MS,
+  maxRetriesPerRequest: 0,
+  connectTimeout: 2000,
+  // A command whose answer was lost may have been carried out; sending it again is the caller's decision.
+  autoResendUnfulfilledCommands: false,
+  // A master that became a replica (failover) refuses writes: reconnect, which asks for the master, and send again.
+  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+} as const satisfies Options;
+
+/** Milliseconds until the next attempt: doubling from 200 to 2,000, with jitter so that workers don't come in step. */
+function retryDelayMs(attempt: number): number {
+  return Math.min(100 * 2 ** Math.min(attempt, 5), 2000) + Math.random() * 100;
+}
+
+/**
+ * An ioredis client for what `REDIS_URL` names. It starts to connect at once.
+ *
+ * @param options.socketTimeout - whether a silent connection is given up; not for subscribers, where silence is normal.
+ */
+export function createRedisClient(target: RedisTarget, { socketTimeout = true } = {}): RedisClient {
+  const options: Options = {
+    ...RESILIENT,
+    ...(socketTimeout && { socketTimeout: SOCKET_TIMEOUT_MS }),
+    ...loginOf(target),
+  };
+
+  const tls = target.kind !== 'unix' && target.tls ? { tls: {} } : {};
+  switch (target.kind) {
+    case 'single':
+      return new Redis({
+        ...options,
+        ...tls,
+        retryStrategy: retryDelayMs,
+        host: target.host,
+        port: target.port,
+        db: target.db,
+      });
+    case 'unix':
+      return new Redis({ ...options, retryStrategy: retryDelayMs, path: target.path, db: target.db });
+    case 'sentinel':
+      return new Redis({
+        ...options,
+        ...tls,
+        retryStrategy: retryDelayMs,
+        sentinelRetryStrategy: retryDelayMs,
+        sentinels: [...target.sentinels],
+        name: target.master,
+        db: target.db,
+        enableTLSForSentinelMode: target.tls,
+      });
+    case 'cluster':
+      return new Cluster([...target.nodes], {
+        clusterRetryStrategy: retryDelayMs,
+        enableOfflineQueue: false,
+        slotsRefreshTimeout: 2000,
+        redisOptions: { ...options, ...tls },
+      });
+  }
+}
+
+function loginOf({ username, password }: RedisTarget) {
+  return { ...(username && { username }), ...(password && { password }) };
+}

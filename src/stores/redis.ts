@@ -1,0 +1,61 @@
+import type { Config } from '../config.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { createRedisClient, type RedisClient } from './redis-client.ts';
+
+export interface RedisConnection {
+  readonly client: RedisClient;
+  /** Whether a command has a chance right now. */
+  isUp(): boolean;
+  /** Calls back on each change between up and down. */
+  onChange(listener: (up: boolean) => void): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to what `REDIS_URL` names, and keeps connecting for as long as the process lives. Does not wait and does
+ * not fail: an app must start, and serve what it can, while Redis is away.
+ *
+ * @param options.role - `subscriber` for a connection that only listens; silence is normal there, so it has no socket
+ *   timeout.
+ */
+export function connectRedis(
+  config: Pick<Config, 'REDIS_URL'>,
+  logger: Logger,
+  { role = 'commands' }: { role?: 'commands' | 'subscriber' } = {},
+): RedisConnection {
+  if (!config.REDIS_URL) throw new Error('connectRedis needs a REDIS_URL');
+  const client = createRedisClient(config.REDIS_URL, { socketTimeout: role === 'commands' });
+  const listeners: ((up: boolean) => void)[] = [];
+  let up: boolean | undefined;
+  let lastError = 'no connection yet';
+  let closing = false;
+
+  const change = (now: boolean) => {
+    if (up === now) return;
+    up = now;
+    // One line a change: an outage of an hour must not fill the disk.
+    if (now) logger.info({ role }, 'redis is up');
+    else logger.error({ role, reason: lastError }, 'redis is down; reconnecting until it is back');
+    for (const listener of listeners) listener(now);
+  };
+  client.on('ready', () => {
+    change(true);
+  });
+  client.on('close', () => {
+    if (!closing) change(false);
+  });
+  client.on('error', (error: Error) => {
+    lastError = error.message;
+  });
+
+  return {
+    client,
+    isUp: () => client.status === 'ready',
+    onChange: (listener) => listeners.push(listener),
+    close: async () => {
+      closing = true;
+      await client.quit().catch(() => undefined);
+      client.disconnect();
+    },
+  };
+}
