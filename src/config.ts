@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { config as readDotenv } from 'dotenv';
 import { z } from 'zod';
 import {
+  absolutePath,
+  concurrency,
   decimal,
   flag,
   integer,
@@ -11,6 +15,8 @@ import {
   readValueFile,
   trustedProxies,
 } from './config/fields.ts';
+import { insecurities } from './config/insecurities.ts';
+import { readLaunch, type Launch } from './config/launch.ts';
 import { parseRedisUrl } from './config/redis-url.ts';
 
 /**
@@ -103,10 +109,36 @@ const schema = z.object({
   LINGER_SECONDS: decimal({ min: 0, max: 60, default: 1 }),
   /** Until requests in flight must be done; what is left then is cut. */
   DRAIN_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 25 }),
+
+  // Cluster (cluster.ts, runtime/supervisor.ts)
+  /** Workers: a number, or auto for one a CPU, a container's quota counted. Always one with STORE=memory. */
+  WEB_CONCURRENCY: concurrency().default('auto'),
+  /** Until a new worker must be ready. */
+  BOOT_TIMEOUT_SECONDS: decimal({ min: 0.1, max: 3600, default: 30 }),
+  /** A worker that gives no sign of life for so long is replaced. */
+  HANG_TIMEOUT_SECONDS: decimal({ min: 2, max: 3600, default: 15 }),
+  /** After a worker's time to drain, until it is killed. */
+  KILL_GRACE_SECONDS: decimal({ min: 0.1, max: 60, default: 2 }),
+  /** A worker that crashes sooner after its start has its replacement wait, longer each time. */
+  MIN_UPTIME_SECONDS: decimal({ min: 0.1, max: 3600, default: 10 }),
+  /** So many crashes within a minute and no worker ready: give up, for the supervisor above to see. */
+  CRASH_LIMIT: integer({ min: 1, max: 1000, default: 10 }),
+  /** A worker that needs more memory is replaced; 0: never. */
+  MAX_RSS_MB: integer({ min: 0, max: 1_048_576, default: 0 }),
+  /** A worker that answered so many requests is replaced; 0: never. */
+  MAX_REQUESTS: integer({ min: 0, max: 1_000_000_000, default: 0 }),
+  /** Written when all workers are ready; unset: none. */
+  PID_FILE: absolutePath().optional(),
+  /** Where `npm run ctl` finds the primary; unset: app-PORT.sock in the folder for temporary files. */
+  CONTROL_SOCKET: absolutePath().optional(),
+  /** Where CPU profiles and heap snapshots go; unset: the folder for temporary files. */
+  DIAGNOSTICS_DIR: absolutePath().optional(),
 });
 
-type Parsed = z.infer<typeof schema>;
-type Derived = 'STORE' | 'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'LOG_FORMAT';
+/** The values as they were given, defaults filled in; what depends on other keys is still open. */
+export type Parsed = z.infer<typeof schema>;
+type Derived =
+  'STORE' | 'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'LOG_FORMAT' | 'CONTROL_SOCKET' | 'DIAGNOSTICS_DIR';
 
 /** The configuration: validated, complete and frozen. */
 export type Config = Readonly<Omit<Parsed, Derived> & { [Key in Derived]-?: NonNullable<Parsed[Key]> }>;
@@ -116,9 +148,6 @@ export const CONFIG_KEYS = Object.keys(schema.shape) as (keyof Parsed)[];
 
 /** The exit code for a bad configuration: EX_CONFIG of sysexits.h. Supervisors must not restart after it. */
 export const EXIT_BAD_CONFIG = 78;
-
-/** Shorter secrets can be guessed: 32 characters of base64 are 192 bits. */
-const MIN_SECRET_LENGTH = 32;
 
 /** What is wrong with the configuration, one line a problem, each with the variable and how to mend it. */
 export class ConfigError extends Error {
@@ -158,6 +187,11 @@ export function loadConfig(env: Environment = process.env, dotenvFile = '.env'):
   return Object.freeze(config);
 }
 
+/** What started this process tells it, in variables that are not the app's to set: systemd, PM2, our own primary. */
+export function loadLaunch(env: Environment = process.env): Launch {
+  return readLaunch(env);
+}
+
 function readValue(env: Environment, key: string, problems: string[]): string | undefined {
   const value = env[key] || undefined;
   const file = env[`${key}_FILE`] || undefined;
@@ -183,29 +217,7 @@ function complete(values: Parsed): Config {
     SESSION_SECRETS: values.SESSION_SECRETS ?? [randomBytes(48).toString('base64')],
     SESSION_COOKIE_SECURE: values.SESSION_COOKIE_SECURE ?? production,
     LOG_FORMAT: values.LOG_FORMAT ?? (values.NODE_ENV === 'development' ? 'pretty' : 'json'),
+    CONTROL_SOCKET: values.CONTROL_SOCKET ?? join(tmpdir(), `app-${values.PORT}.sock`),
+    DIAGNOSTICS_DIR: values.DIAGNOSTICS_DIR ?? tmpdir(),
   };
-}
-
-function insecurities(config: Config, given: Partial<Parsed>): string[] {
-  const problems: string[] = [];
-  // A key that was given but is wrong is not in `given`, and has its problem already.
-  const missing = (key: keyof Parsed) => key in given && given[key] === undefined;
-  if (given.STORE === 'redis' && missing('REDIS_URL')) {
-    problems.push('REDIS_URL is missing, and STORE=redis needs it: redis://127.0.0.1:6379');
-  }
-  if (config.NODE_ENV !== 'production') return problems;
-  if (missing('REDIS_URL') && missing('STORE')) {
-    problems.push(
-      'REDIS_URL is missing. Set it (redis://127.0.0.1:6379), or say STORE=memory for one process that forgets ' +
-        'sessions and cache when it ends',
-    );
-  }
-  const how = 'Generate one with: openssl rand -base64 48';
-  if (missing('SESSION_SECRETS')) problems.push(`SESSION_SECRETS is missing. ${how}`);
-  if (given.SESSION_SECRETS?.some((secret) => secret.length < MIN_SECRET_LENGTH)) {
-    problems.push(`SESSION_SECRETS has one shorter than ${MIN_SECRET_LENGTH} characters. ${how}`);
-  }
-  if (given.DEMO_PASSWORD)
-    problems.push('DEMO_PASSWORD is for development only; remove it and use USERS_FILE');
-  return problems;
 }

@@ -56,7 +56,17 @@ export function origins() {
   );
 }
 
-/** What `REDIS_URL` and friends may not be: relative to nothing. A path must be absolute so that it means one place. */
+/** How many workers: a number, or `auto`. */
+export function concurrency() {
+  return z.string().transform((value, context) => {
+    if (value === 'auto') return value;
+    if (/^[1-9]\d{0,2}$/.test(value) && Number(value) <= 512) return Number(value);
+    context.addIssue('must be auto or a number of workers from 1 to 512');
+    return z.NEVER;
+  });
+}
+
+/** A path that means one place, whatever the working directory is. */
 export function absolutePath() {
   return z.string().startsWith('/', 'must be an absolute path');
 }
