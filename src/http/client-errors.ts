@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES, type Server } from 'node:http';
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../runtime/logger.ts';
-import { ERRORS, HttpError, type ErrorCode } from './errors.ts';
+import { ERRORS, problemType, type ErrorCode } from './errors.ts';
 
 /** What Node's HTTP parser says, and what it means. Anything else is a 400. */
 const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -11,56 +11,65 @@ const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
 };
 
+/** How long a refused client may take to read why, in milliseconds. */
+const FAREWELL_MS = 1000;
+
 /**
- * Answers what never became a request (no HTTP, too many headers, too slow) as problem+json, with a log line, like
- * every other bad request. Node alone would answer with a bare status line and log nothing.
+ * Answers what never became a whole request (no HTTP, too many headers, too slow, a broken body) as problem+json, with
+ * a log line, like every other bad request. Node alone would answer with a bare status line and log nothing.
  */
 export function answerClientErrors(server: Server, logger: Logger): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const code = PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST';
-    // A reset, or an answer that has begun: nobody to talk to.
-    const answerable = socket.writable && error.code !== 'ECONNRESET' && !hasBegun(socket);
-    if (!answerable) {
+    const response = responseOn(socket);
+    // A reset, or half an answer is out: nobody to talk to.
+    if (!socket.writable || error.code === 'ECONNRESET' || response?.headersSent) {
       socket.destroy();
       return;
     }
-    refuse(socket, new HttpError(code), logger, error.code);
+    const code = PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST';
+    if (response) refuseRequest(response, code);
+    else refuseConnection(socket, code, logger, error.code);
+    // A client that goes on sending must not keep the socket open after its answer.
+    setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
   });
   server.on('connect', (_request, socket) => {
-    refuse(socket, new HttpError('METHOD_NOT_ALLOWED'), logger, 'CONNECT');
+    refuseConnection(socket, 'METHOD_NOT_ALLOWED', logger, 'CONNECT');
   });
 }
 
-/** Node keeps the response it is writing on the socket. */
-function hasBegun(socket: Duplex): boolean {
-  const { _httpMessage: response } = socket as { _httpMessage?: { headersSent: boolean } };
-  return response?.headersSent ?? false;
+/** The response that was being prepared on the socket: Node keeps it there. */
+function responseOn(socket: Duplex): ServerResponse | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
 }
 
-function refuse(socket: Duplex, error: HttpError, logger: Logger, reason: string | undefined): void {
-  const [status, title] = ERRORS[error.code];
+/** The headers were fine, so the request has an id, and its own line in the access log. */
+function refuseRequest(response: ServerResponse, code: ErrorCode): void {
+  const body = problem(code, String(response.getHeader('X-Request-Id')));
+  response.problemCode = code;
+  response.writeHead(ERRORS[code][0], headersFor(body)).end(body);
+}
+
+function refuseConnection(socket: Duplex, code: ErrorCode, logger: Logger, reason: string | undefined): void {
   const reqId = randomUUID();
-  const body = JSON.stringify({
-    type: `urn:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
-    title,
-    status,
-    requestId: reqId,
-    code: error.code,
-  });
+  const body = problem(code, reqId);
+  const [status] = ERRORS[code];
   const { remoteAddress: ip } = socket as { remoteAddress?: string };
-  logger.warn({ reqId, status, code: error.code, reason, ip }, 'request refused');
-  socket.end(
-    [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-      'Content-Type: application/problem+json; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      `X-Request-Id: ${reqId}`,
-      'Cache-Control: no-store',
-      'Connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  );
-  // A client that goes on sending must not keep the socket open after its answer.
-  setTimeout(() => socket.destroy(), 1000).unref();
+  logger.warn({ reqId, status, code, reason, ip }, 'request refused');
+  const headers = Object.entries({ ...headersFor(body), 'X-Request-Id': reqId });
+  const lines = headers.map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n'));
+}
+
+function headersFor(body: string) {
+  return {
+    'Content-Type': 'application/problem+json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+    Connection: 'close',
+  };
+}
+
+function problem(code: ErrorCode, requestId: string): string {
+  const [status, title] = ERRORS[code];
+  return JSON.stringify({ type: problemType(code), title, status, requestId, code });
 }

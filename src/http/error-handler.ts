@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { errorPage } from './error-page.ts';
-import { HttpError } from './errors.ts';
+import { HttpError, problemType } from './errors.ts';
 import { normalizeError } from './normalize-error.ts';
 
 declare module 'node:http' {
@@ -68,7 +68,7 @@ export function problemDetails(
 ) {
   const internal = exposeErrors && error.status >= 500 ? toError(error.cause ?? error) : undefined;
   return {
-    type: `urn:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
+    type: problemType(error.code),
     title: error.title,
     status: error.status,
     detail: error.detail ?? internal?.message,

@@ -33,6 +33,11 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** The URI that stands for an error code in a problem's `type`. */
+export function problemType(code: ErrorCode): string {
+  return `urn:problem:${code.toLowerCase().replaceAll('_', '-')}`;
+}
+
 /** What is wrong with one field of a request. */
 export interface FieldError {
   /** The field's path, with dots: `address.city`. */

@@ -15,6 +15,11 @@ export type Methods = Partial<Record<'get' | 'post' | 'put' | 'patch' | 'delete'
  */
 export function route(router: Router, path: string, methods: Methods): void {
   const target = router.route(path);
+  // For the metrics: once an error has left the router, Express no longer knows where it was mounted.
+  target.all((req, _res, next) => {
+    req.routePattern = req.baseUrl + path;
+    next();
+  });
   for (const [method, handlers] of Object.entries(methods) as [keyof Methods, Handlers][]) {
     target[method](...[handlers].flat());
   }

@@ -35,7 +35,7 @@ export function createHttpServer(app: Express, limits: Limits, logger: Logger): 
   );
   answerClientErrors(server, logger);
   // An expectation other than 100-continue may be ignored (RFC 9110, 10.1.1).
-  server.on('checkExpectation', app as RequestListener);
+  server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   return server;
 }
 

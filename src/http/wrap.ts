@@ -12,7 +12,7 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
 }
 
-export type Handler<Params = Record<string, string>> = (
+export type Handler<Params = Request['params']> = (
   req: Request<Params>,
   res: Response,
   context: HandlerContext,
@@ -29,7 +29,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  * @param options.timeoutMs - until the answer must have begun, from the moment the handler asks for the signal;
  *   unset: the app's REQUEST_TIMEOUT_SECONDS, which `createApp` keeps in `app.locals.requestTimeoutMs`.
  */
-export function wrap<Params = Record<string, string>>(
+export function wrap<Params = Request['params']>(
   handler: Handler<Params>,
   { timeoutMs }: { timeoutMs?: number } = {},
 ): RequestHandler<Params> {

@@ -1,6 +1,179 @@
-import { expect, test } from '@jest/globals';
-import { testConfig } from '../support/config.ts';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { CONFIG_KEYS, ConfigError, loadConfig } from '../../src/config.ts';
 
-test('loads', () => {
-  expect(testConfig().PORT).toBe(0);
+const noFile = '/nonexistent/.env';
+const secret = 'x'.repeat(32);
+const production = { NODE_ENV: 'production', REDIS_URL: 'redis://127.0.0.1', SESSION_SECRETS: secret };
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'config-test-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+const load = (env: Record<string, string> = {}) => loadConfig(env, noFile);
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('without any variable', () => {
+  test('the defaults serve on port 3000 from memory', () => {
+    expect(load()).toMatchObject({
+      NODE_ENV: 'development',
+      PORT: 3000,
+      STORE: 'memory',
+      TRUST_PROXY: false,
+    });
+  });
+
+  test('the configuration is frozen', () => {
+    expect(Object.isFrozen(load())).toBe(true);
+  });
+
+  test('each process gets a session secret of its own', () => {
+    expect(load().SESSION_SECRETS).not.toEqual(load().SESSION_SECRETS);
+    expect(load().SESSION_SECRETS[0]?.length).toBeGreaterThanOrEqual(32);
+  });
+});
+
+describe('where values come from', () => {
+  test('the environment wins over the .env file, and the file over the default', async () => {
+    const file = join(directory, 'dotenv');
+    await writeFile(file, 'PORT=4000\nLOG_LEVEL=debug\n');
+    expect(loadConfig({ PORT: '5000' }, file)).toMatchObject({ PORT: 5000, LOG_LEVEL: 'debug' });
+  });
+
+  test('reading a .env file does not change the environment', async () => {
+    const file = join(directory, 'dotenv-2');
+    await writeFile(file, 'PORT=4000\n');
+    const env = {};
+    loadConfig(env, file);
+    expect(env).toEqual({});
+  });
+
+  test('KEY_FILE names a file with the value, whose last newline does not count', async () => {
+    const file = join(directory, 'secrets');
+    await writeFile(file, `${secret}\n`);
+    expect(load({ SESSION_SECRETS_FILE: file }).SESSION_SECRETS).toEqual([secret]);
+  });
+
+  test('a KEY_FILE that is not there is a problem that names the key', () => {
+    expect(problemsOf({ REDIS_URL_FILE: '/nonexistent/url' })).toEqual([
+      "REDIS_URL_FILE can't be read (ENOENT): check the path",
+    ]);
+  });
+
+  test('KEY and KEY_FILE together are a problem', async () => {
+    const file = join(directory, 'port');
+    await writeFile(file, '4000');
+    expect(problemsOf({ PORT: '1', PORT_FILE: file })).toEqual([
+      'PORT and PORT_FILE are both set; keep one of them',
+    ]);
+  });
+
+  test('an empty value counts as not set', () => {
+    expect(load({ PORT: '', REDIS_URL: '' })).toMatchObject({ PORT: 3000, STORE: 'memory' });
+  });
+
+  test('.env.example lists every key of the schema, and no other', async () => {
+    const example = await readFile(new URL('../../.env.example', import.meta.url), 'utf8');
+    const listed = [...example.matchAll(/^#([A-Z][A-Z0-9_]*)=/gm)].map(([, key]) => key);
+    expect(new Set(listed.filter((key) => key !== 'USERS_FILE'))).toEqual(new Set(CONFIG_KEYS));
+  });
+});
+
+describe('a wrong value', () => {
+  test.each([
+    [{ PORT: '70000' }, 'PORT must be a whole number from 0 to 65535'],
+    [{ PORT: '3000.5' }, 'PORT must be a whole number from 0 to 65535'],
+    [{ PORT: '0x10' }, 'PORT must be a whole number from 0 to 65535'],
+    [{ PORT: '-1' }, 'PORT must be a whole number from 0 to 65535'],
+    [{ NODE_ENV: 'prod' }, 'NODE_ENV must be one of: development, test, production'],
+    [{ COMPRESSION: 'maybe' }, 'COMPRESSION must be on or off'],
+    [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of: fatal, error, warn, info, debug, trace, silent'],
+    [{ REDIS_KEY_PREFIX: 'a b' }, 'REDIS_KEY_PREFIX may have letters, digits and : . _ - only, 64 at most'],
+    [{ STORE: 'redis' }, 'REDIS_URL is missing, and STORE=redis needs it: redis://127.0.0.1:6379'],
+    [{ SESSION_SECRETS: ' , ' }, 'SESSION_SECRETS is an empty list'],
+  ])('%j is one problem that says how to mend it', (env, problem) => {
+    expect(problemsOf(env)).toEqual([problem]);
+  });
+
+  test.each(['https://shop.example/path', 'shop.example', 'https://user@shop.example', '*', 'null'])(
+    'CORS_ORIGINS=%s is refused',
+    (origin) => {
+      expect(problemsOf({ CORS_ORIGINS: origin })).toHaveLength(1);
+    },
+  );
+
+  test.each(['true', '10.0.0.0/0', '::/0', '10.0.0.0/33', 'everybody', '1.2.3.4/', '10.0.0.0/8/8', '100'])(
+    'TRUST_PROXY=%s is refused, because it would believe anybody or nobody',
+    (value) => {
+      expect(problemsOf({ TRUST_PROXY: value })[0]).toMatch(/^TRUST_PROXY must be how many proxies/);
+    },
+  );
+
+  test.each([
+    ['off', false],
+    ['0', false],
+    ['2', 2],
+    ['loopback', ['loopback']],
+    ['10.0.0.0/8, fc00::/7, 192.0.2.1', ['10.0.0.0/8', 'fc00::/7', '192.0.2.1']],
+  ])('TRUST_PROXY=%s is taken', (value, expected) => {
+    expect(load({ TRUST_PROXY: value }).TRUST_PROXY).toEqual(expected);
+  });
+
+  test('all problems come at once, and none repeats a value', () => {
+    const problems = problemsOf({
+      PORT: 'sekrit',
+      REDIS_URL: 'http://u:sekrit@h',
+      SESSION_IDLE_MINUTES: 'sekrit',
+    });
+    expect(problems).toHaveLength(3);
+    expect(problems.join('\n')).not.toContain('sekrit');
+  });
+});
+
+describe('production', () => {
+  test('is content with a Redis and a long secret', () => {
+    expect(load(production)).toMatchObject({
+      STORE: 'redis',
+      SESSION_COOKIE_SECURE: true,
+      LOG_FORMAT: 'json',
+    });
+  });
+
+  test('names what is missing, and how to make it', () => {
+    expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
+      expect.stringMatching(/^REDIS_URL is missing\. Set it .* or say STORE=memory/),
+      'SESSION_SECRETS is missing. Generate one with: openssl rand -base64 48',
+    ]);
+  });
+
+  test('takes STORE=memory when it is said', () => {
+    expect(load({ NODE_ENV: 'production', STORE: 'memory', SESSION_SECRETS: secret }).STORE).toBe('memory');
+  });
+
+  test('refuses a short secret anywhere in the list, and does not say it', () => {
+    const problems = problemsOf({ ...production, SESSION_SECRETS: `${secret},sekrit` });
+    expect(problems).toEqual([expect.stringMatching(/^SESSION_SECRETS has one shorter than 32 characters/)]);
+    expect(problems[0]).not.toContain('sekrit');
+  });
+
+  test('refuses a password for the demo user', () => {
+    expect(problemsOf({ ...production, DEMO_PASSWORD: 'long enough' })).toHaveLength(1);
+  });
+
+  test('a wrong REDIS_URL is one problem, not also a missing one', () => {
+    expect(problemsOf({ ...production, REDIS_URL: 'localhost' })).toHaveLength(1);
+  });
 });

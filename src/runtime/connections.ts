@@ -1,0 +1,70 @@
+import { Server as NetServer, type Socket } from 'node:net';
+import type { Server, ServerResponse } from 'node:http';
+
+/** Called when a response is through: whole, or cut off because a side closed the connection. */
+export type OnResponseClosed = (response: ServerResponse) => void;
+
+/**
+ * Knows a server's connections and the responses in flight on them, so that a drain can tell a client in the middle of
+ * a request from one that is idle. Node knows idle connections too, but counts neither those that never sent a byte nor
+ * the responses.
+ */
+export class Connections {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #responses = new Set<ServerResponse>();
+  #keepAlive = true;
+
+  constructor(server: Server, onResponseClosed: OnResponseClosed = () => undefined) {
+    this.#server = server;
+    const responses = this.#responses;
+    // One function for all responses: a closure for each would cost every request.
+    function closed(this: ServerResponse) {
+      responses.delete(this);
+      onResponseClosed(this);
+    }
+    server.prependListener('request', (_request, response) => {
+      responses.add(response);
+      if (!this.#keepAlive) response.shouldKeepAlive = false;
+      response.on('close', closed);
+    });
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
+  }
+
+  /** How many requests are being answered right now. */
+  get inFlight(): number {
+    return this.#responses.size;
+  }
+
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  /**
+   * Closes the listener, and nothing but the listener. `http.Server.close` would also close idle connections at once,
+   * under the feet of clients that are just sending on them, and stop the timer that enforces the header timeout.
+   */
+  stopListening(): void {
+    NetServer.prototype.close.call(this.#server);
+  }
+
+  /** From now on every answer says "Connection: close", those whose headers are not out yet included. */
+  refuseKeepAlive(): void {
+    this.#keepAlive = false;
+    for (const response of this.#responses) if (!response.headersSent) response.shouldKeepAlive = false;
+  }
+
+  /** Closes connections between two requests, and those on which nothing ever came (browsers open them ahead of need). */
+  closeIdle(): void {
+    this.#server.closeIdleConnections();
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+  }
+
+  closeAll(): void {
+    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

@@ -1,0 +1,237 @@
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { PassThrough, Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Express } from 'express';
+import { HttpError } from '../../src/http/errors.ts';
+import { sendStream } from '../../src/http/stream.ts';
+import { ClientLeft, wrap } from '../../src/http/wrap.ts';
+import { serve } from '../support/http.ts';
+
+let close: (() => Promise<void>) | undefined;
+afterEach(async () => {
+  await close?.();
+  close = undefined;
+});
+
+async function start(add: (app: Express) => void, env: Record<string, string> = {}) {
+  const served = await serve(add, env);
+  close = served.close;
+  return served;
+}
+
+describe('whatever goes wrong in a handler reaches the error handler', () => {
+  test.each<[string, () => unknown]>([
+    [
+      'a synchronous throw',
+      () => {
+        throw new HttpError('CONFLICT');
+      },
+    ],
+    ['a rejection', () => Promise.reject(new HttpError('CONFLICT'))],
+    ['a returned stream that fails before its first byte', () => Readable.from(failing(0))],
+    ['a promised stream that fails before its first byte', () => Promise.resolve(Readable.from(failing(0)))],
+  ])('%s', async (_name, handler) => {
+    const { url } = await start((app) => app.get('/', wrap(handler)));
+    const response = await fetch(url);
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ code: 'CONFLICT' });
+  });
+
+  test('something that is no Error is a 500', async () => {
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap(() => {
+          // eslint-disable-next-line @typescript-eslint/only-throw-error -- that is what is tested
+          throw 'a string';
+        }),
+      ),
+    );
+    expect((await fetch(url)).status).toBe(500);
+  });
+});
+
+describe('the signal', () => {
+  test('is not made for a handler that does not ask for it', async () => {
+    let listeners = -1;
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap((_req, res) => {
+          listeners = res.listenerCount('close');
+          res.end();
+        }),
+      ),
+    );
+    await fetch(url);
+    const before = listeners;
+    await close?.();
+    const other = await start((app) =>
+      app.get(
+        '/',
+        wrap((_req, res, { signal }) => {
+          listeners = res.listenerCount('close');
+          res.end(String(signal.aborted));
+        }),
+      ),
+    );
+    expect(await (await fetch(other.url)).text()).toBe('false');
+    expect(listeners).toBe(before + 1);
+  });
+
+  test('fires when the client leaves, with a reason that says so', async () => {
+    const reasons: unknown[] = [];
+    const { port, log } = await start((app) =>
+      app.get(
+        '/',
+        wrap(async (_req, _res, { signal }) => {
+          await once(signal, 'abort');
+          reasons.push(signal.reason);
+          signal.throwIfAborted();
+        }),
+      ),
+    );
+    const request = get({ port, host: '127.0.0.1' });
+    request.on('error', () => undefined);
+    await sleep(100);
+    request.destroy();
+    const [line] = await log.waitFor(1);
+    expect(reasons).toEqual([expect.any(ClientLeft)]);
+    expect(line).toMatchObject({ level: 'warn', aborted: true });
+    expect(log.lines).toHaveLength(1);
+  });
+
+  test('fires at the deadline, and the client is told with a 503 even by a handler that does not heed it', async () => {
+    let aborted = false;
+    const { url, log } = await start(
+      (app) =>
+        app.get(
+          '/',
+          wrap(async (_req, res, { signal }) => {
+            await sleep(300);
+            aborted = signal.aborted;
+            res.json('too late');
+          }),
+        ),
+      { REQUEST_TIMEOUT_SECONDS: '0.1' },
+    );
+    const response = await fetch(url);
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await sleep(400);
+    expect(aborted).toBe(true);
+    expect(log.lines).toHaveLength(1);
+  });
+
+  test('does not cut an answer that has begun in time', async () => {
+    const { url } = await start(
+      (app) =>
+        app.get(
+          '/',
+          wrap(async (_req, res, { signal }) => {
+            res.write('a');
+            await sleep(250);
+            res.end(String(signal.aborted));
+          }),
+        ),
+      { REQUEST_TIMEOUT_SECONDS: '0.1' },
+    );
+    expect(await (await fetch(url)).text()).toBe('afalse');
+  });
+});
+
+describe('a streamed answer', () => {
+  test('arrives whole', async () => {
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap((_req, res) =>
+          sendStream(res, Readable.from(Array.from({ length: 1000 }, () => 'x'.repeat(1000)))),
+        ),
+      ),
+    );
+    expect((await (await fetch(url)).text()).length).toBe(1_000_000);
+  });
+
+  test('of no bytes is an empty 200', async () => {
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap(() => Readable.from([])),
+      ),
+    );
+    const response = await fetch(url);
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  });
+
+  test('that fails before its first byte leaves none of its headers in the error answer', async () => {
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap((_req, res) => {
+          res.set({
+            'Content-Type': 'text/csv',
+            'Content-Length': '999',
+            ETag: '"x"',
+            'Cache-Control': 'public',
+          });
+          return Readable.from(failing(0));
+        }),
+      ),
+    );
+    const response = await fetch(url);
+    expect(response.headers.get('etag')).toBeNull();
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(await response.json()).toMatchObject({ code: 'CONFLICT' });
+  });
+
+  test('that fails after its first byte destroys the connection', async () => {
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap(() => Readable.from(failing(3))),
+      ),
+    );
+    const response = await fetch(url);
+    await expect(response.text()).rejects.toThrow('terminated');
+  });
+
+  test('whose client leaves has its source destroyed, and is no error', async () => {
+    const source = new PassThrough();
+    source.write('x');
+    const { port, log } = await start((app) =>
+      app.get(
+        '/',
+        wrap(() => source),
+      ),
+    );
+    const request = get({ port, host: '127.0.0.1' });
+    const [response] = (await once(request, 'response')) as [Readable];
+    response.on('error', () => undefined);
+    request.destroy();
+    await once(source, 'close');
+    expect(await log.waitFor(1)).toEqual([expect.objectContaining({ level: 'warn', aborted: true })]);
+  });
+
+  test('to a HEAD has headers and no body, and its source is destroyed', async () => {
+    const source = Readable.from(['body']);
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap(() => source),
+      ),
+    );
+    const response = await fetch(url, { method: 'HEAD' });
+    expect([response.status, await response.text(), source.destroyed]).toEqual([200, '', true]);
+  });
+});
+
+/** Yields so many chunks, then fails. */
+function* failing(chunks: number): Generator<string> {
+  for (let chunk = 0; chunk < chunks; chunk++) yield 'x'.repeat(100);
+  throw new HttpError('CONFLICT');
+}

@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import express, { type Express } from 'express';
+import { accessLog } from '../../src/http/access-log.ts';
+import { requestContext } from '../../src/http/context.ts';
+import { errorHandler, notFound } from '../../src/http/error-handler.ts';
+import { createHttpServer } from '../../src/http/server.ts';
+import { wellFormed } from '../../src/http/well-formed.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { testConfig } from './config.ts';
+
+/** A log a test can read: one object a line. */
+export class LogLines extends Writable {
+  readonly lines: Record<string, unknown>[] = [];
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    for (const line of chunk.toString().split('\n').filter(Boolean)) {
+      this.lines.push(JSON.parse(line) as Record<string, unknown>);
+    }
+    done();
+  }
+
+  /** Waits until so many lines were written: a request's line comes after its answer. */
+  async waitFor(count: number): Promise<Record<string, unknown>[]> {
+    for (let attempt = 0; this.lines.length < count && attempt < 200; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return this.lines;
+  }
+}
+
+/** An app with the pipeline's outer layers around the routes that `add` gives it, served on a free port. */
+export async function serve(
+  add: (app: Express) => void,
+  env: Record<string, string> = {},
+): Promise<{
+  url: string;
+  port: number;
+  server: Server;
+  log: LogLines;
+  app: Express;
+  close: () => Promise<void>;
+}> {
+  const config = testConfig({ LOG_LEVEL: 'info', ...env });
+  const log = new LogLines();
+  const logger = createLogger(config, log);
+  const app = express();
+  app
+    .set('trust proxy', config.TRUST_PROXY)
+    .set('query parser', 'simple')
+    .disable('x-powered-by')
+    .set('etag', false);
+  app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;
+  app.use(accessLog(logger), requestContext(), wellFormed());
+  add(app);
+  app.use(notFound(), errorHandler({ exposeErrors: config.NODE_ENV === 'development' }));
+  const server = createHttpServer(app, config, logger).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  return { url: `http://127.0.0.1:${port}`, port, server, log, app, close };
+}
+
+/** Sends bytes as they are and reads until the server closes: for requests no HTTP client would send. */
+export async function sendRaw(port: number, ...chunks: string[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  const parts: Buffer[] = [];
+  socket.on('data', (part: Buffer) => parts.push(part));
+  for (const chunk of chunks) socket.write(chunk);
+  await once(socket, 'close');
+  return Buffer.concat(parts).toString();
+}
