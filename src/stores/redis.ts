@@ -8,6 +8,8 @@ export interface RedisConnection {
   isUp(): boolean;
   /** Calls back on each change between up and down. */
   onChange(listener: (up: boolean) => void): void;
+  /** Resolves when the first attempt to connect has come to an end, good or bad. */
+  readonly settled: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,11 @@ export function connectRedis(
   return {
     client,
     isUp: () => client.status === 'ready',
+    settled: new Promise((resolve) => {
+      listeners.push(() => {
+        resolve();
+      });
+    }),
     onChange: (listener) => listeners.push(listener),
     close: async () => {
       closing = true;

@@ -29,6 +29,13 @@ export class LogLines extends Writable {
     }
     return this.lines;
   }
+
+  /** Waits until there is a line of that kind, 5 s at most. */
+  async waitForLine(matches: (line: Record<string, unknown>) => boolean): Promise<void> {
+    for (let attempt = 0; !this.lines.some(matches) && attempt < 500; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
 }
 
 /** An app with the pipeline's outer layers around the routes that `add` gives it, served on a free port. */

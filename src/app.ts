@@ -1,0 +1,93 @@
+import express, { type Express, type RequestHandler } from 'express';
+import type { Config } from './config.ts';
+import { projectPath } from './config/paths.ts';
+import { features } from './features/index.ts';
+import { accessLog } from './http/access-log.ts';
+import { jsonBody } from './http/body.ts';
+import { compress } from './http/compress.ts';
+import { requestContext } from './http/context.ts';
+import { cors } from './http/cors.ts';
+import { csrf } from './http/csrf.ts';
+import { errorHandler, notFound } from './http/error-handler.ts';
+import { health } from './http/health.ts';
+import { createRateLimiter } from './http/rate-limit.ts';
+import { responseCache } from './http/response-cache.ts';
+import { securityHeaders } from './http/security-headers.ts';
+import { PLAIN_SESSION_COOKIE, requireUser, SECURE_SESSION_COOKIE, sessions } from './http/session.ts';
+import { staticFiles } from './http/static.ts';
+import type { Toolkit } from './http/toolkit.ts';
+import { wellFormed } from './http/well-formed.ts';
+import type { Lifecycle } from './runtime/lifecycle.ts';
+import type { Logger } from './runtime/logger.ts';
+import type { Metrics } from './runtime/metrics.ts';
+import type { Stores } from './stores/stores.ts';
+
+/** What an app is made of. Nothing here is global: a test makes ten apps side by side. */
+export interface AppParts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
+  readonly stores: Stores;
+}
+
+/**
+ * The whole pipeline of a request, in order.
+ *
+ * @throws {ConfigError} when a feature finds its part of the configuration wrong.
+ */
+export async function createApp(parts: AppParts): Promise<Express> {
+  const { config, logger, lifecycle, stores } = parts;
+  const files = await staticFiles(projectPath('public'), { hashed: config.NODE_ENV !== 'development' });
+  const app = settings(express(), config);
+
+  app.use(accessLog(logger));
+  app.use(requestContext());
+  app.use(securityHeaders());
+  app.use(
+    health({
+      lifecycle,
+      storeIsUp: () => stores.isUp(),
+      readyRequiresStore: config.READY_REQUIRES_REDIS,
+    }),
+  );
+  app.use(wellFormed());
+  app.use(cors({ origins: config.CORS_ORIGINS }));
+  if (config.COMPRESSION) app.use(compress());
+  app.use(await features(toolkit(parts), files.url));
+  // Behind the features: a look into the file system for each of their requests would cost more than they do.
+  app.use(files.handler);
+  app.use(notFound());
+  app.use(errorHandler({ exposeErrors: config.NODE_ENV === 'development' }));
+  return app;
+}
+
+function settings(app: Express, config: Config): Express {
+  app.set('env', config.NODE_ENV);
+  app.set('trust proxy', config.TRUST_PROXY);
+  // "a[b]=c" stays a flat key: no objects made up by a client where a string is meant.
+  app.set('query parser', 'simple');
+  // A hash of every answer pays only where clients ask again for the same: the response cache does it there.
+  app.set('etag', false);
+  app.disable('x-powered-by');
+  app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;
+  return app;
+}
+
+function toolkit(parts: AppParts): Toolkit {
+  const { config, logger, metrics, stores } = parts;
+  return {
+    ...parts,
+    json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
+    session: sessions({ store: stores.sessions, config, logger }),
+    requireUser: requireUser(),
+    csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
+    rateLimit: createRateLimiter({ redis: stores.redis, prefix: config.REDIS_KEY_PREFIX, logger }),
+    cached: responseCache({
+      cache: stores.cache,
+      sessionCookies: [PLAIN_SESSION_COOKIE, SECURE_SESSION_COOKIE],
+      compression: config.COMPRESSION,
+      metrics,
+    }),
+  };
+}

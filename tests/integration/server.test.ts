@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { AppProcess } from '../support/app-process.ts';
+import { freePort } from '../support/redis-server.ts';
+
+const running: AppProcess[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((app) => app.stop()));
+});
+
+function start(...args: ConstructorParameters<typeof AppProcess>): AppProcess {
+  const app = new AppProcess(...args);
+  running.push(app);
+  return app;
+}
+
+describe('the built server', () => {
+  test('serves without any configuration, and says that it keeps everything in memory and how to change that', async () => {
+    const app = start();
+    const url = await app.url();
+    expect((await fetch(url)).status).toBe(200);
+    expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: 'ready', store: 'memory' });
+    expect(app.log.filter(({ msg }) => String(msg).includes('set REDIS_URL to keep them'))).toHaveLength(1);
+  });
+
+  test('exits with 78 in under a second when the configuration is wrong, with one line a problem', async () => {
+    const begun = performance.now();
+    const app = start({ NODE_ENV: 'production', PORT: 'eighty', SESSION_SECRETS: 'sekrit' });
+    expect(await app.exit()).toEqual({ code: 78, signal: null });
+    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(app.stderr.trim().split('\n')).toEqual([
+      'config: PORT must be a whole number from 0 to 65535',
+      expect.stringMatching(/^config: REDIS_URL is missing/),
+      expect.stringMatching(/^config: SESSION_SECRETS has one shorter/),
+    ]);
+    expect(app.stdout + app.stderr).not.toMatch(/sekrit|eighty|\bat /);
+  });
+
+  test('says so when its port is taken, and exits with 1', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const app = start({ PORT: String(port) });
+    expect(await app.exit()).toEqual({ code: 1, signal: null });
+    expect(app.stdout).toContain(`can't listen on 127.0.0.1:${port} (EADDRINUSE): another process does`);
+    other.close();
+  });
+
+  test('serves metrics on the admin port only, by route and not by path', async () => {
+    const adminPort = await freePort();
+    const app = start({ ADMIN_PORT: String(adminPort) });
+    const url = await app.url();
+    await fetch(`${url}/api/companies/1`);
+    await fetch(`${url}/api/companies/none`);
+    await fetch(`${url}/made-up-${'x'.repeat(20)}`);
+    expect((await fetch(`${url}/metrics`)).status).toBe(404);
+    await sleep(50);
+    const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+    expect(metrics).toContain(
+      'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="200"} 1',
+    );
+    expect(metrics).toContain(
+      'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="400"} 1',
+    );
+    expect(metrics).toContain(
+      'http_request_duration_seconds_count{method="GET",route="other",status="404"} 2',
+    );
+    expect(metrics).not.toContain('made-up');
+    expect(metrics).toContain('nodejs_eventloop_lag_seconds');
+  });
+
+  test('in production shows no stack, path or version, and no demo user', async () => {
+    const app = start({ NODE_ENV: 'production', STORE: 'memory', SESSION_SECRETS: 'x'.repeat(32) });
+    const url = await app.url();
+    const response = await fetch(`${url}/api/search?params=[`);
+    const text = JSON.stringify([...response.headers]) + (await response.text());
+    expect(response.status).toBe(400);
+    expect(text).not.toMatch(/express|node_modules|dist\/|\d+\.\d+\.\d+/i);
+    expect(app.stdout).not.toContain('demo');
+    expect(app.log[0]).toMatchObject({ level: 'warn' });
+  });
+});
+
+describe('leaving', () => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s drains and exits with 0', async (signal) => {
+    const app = start();
+    await app.url();
+    app.kill(signal);
+    expect(await app.exit()).toEqual({ code: 0, signal: null });
+    expect(app.log.at(-1)).toMatchObject({ msg: 'drained' });
+  });
+
+  test("PM2's shutdown message does too, and PM2's wait_ready is told", async () => {
+    const app = start({}, { ipc: true });
+    const [message] = (await once(app.child, 'message')) as [unknown];
+    expect(message).toBe('ready');
+    app.child.send('shutdown');
+    expect(await app.exit()).toEqual({ code: 0, signal: null });
+  });
+
+  test('a second signal is quick', async () => {
+    const app = start({ LINGER_SECONDS: '60', DRAIN_TIMEOUT_SECONDS: '60' });
+    await app.url();
+    app.kill('SIGTERM');
+    await app.logged('draining');
+    app.kill('SIGTERM');
+    expect(await app.exit()).toEqual({ code: 0, signal: null });
+  });
+
+  test('no log line is lost, of all requests that were answered before SIGTERM', async () => {
+    const app = start();
+    const url = await app.url();
+    const count = 500;
+    await Promise.all(
+      Array.from({ length: count }, async () => (await fetch(`${url}/api/companies/1`)).text()),
+    );
+    app.kill('SIGTERM');
+    await app.exit();
+    expect(app.log.filter(({ msg }) => msg === 'request')).toHaveLength(count);
+  });
+
+  test('a crash is logged in full, loses no line before it, and the exit is not zero', async () => {
+    const app = start({}, { nodeArgs: ['--import', './tests/fixtures/crash-later.mjs'] });
+    const url = await app.url();
+    await (await fetch(`${url}/api/companies/1`)).text();
+    expect((await app.exit()).code).toBe(1);
+    expect(app.log.filter(({ msg }) => msg === 'request')).toHaveLength(1);
+    expect(app.log.at(-1)).toMatchObject({
+      level: 'fatal',
+      msg: 'crash',
+      origin: 'uncaughtException',
+      err: { message: 'a bug in a timer', stack: expect.stringContaining('crash-later.mjs') },
+    });
+  });
+});

@@ -1,0 +1,177 @@
+import type { Express } from 'express';
+import { account } from '../../src/features/account/index.ts';
+import { createUsers } from '../../src/features/account/users.ts';
+import { jsonBody } from '../../src/http/body.ts';
+import { csrf } from '../../src/http/csrf.ts';
+import { createRateLimiter } from '../../src/http/rate-limit.ts';
+import { requireUser, saveSession, sessionOf, sessions } from '../../src/http/session.ts';
+import type { Toolkit } from '../../src/http/toolkit.ts';
+import { Lifecycle } from '../../src/runtime/lifecycle.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { createMetrics } from '../../src/runtime/metrics.ts';
+import { MemorySessionStore } from '../../src/stores/memory-session-store.ts';
+import { connectRedis } from '../../src/stores/redis.ts';
+import { createRedisSessionStore } from '../../src/stores/session-store.ts';
+import type { Stores } from '../../src/stores/stores.ts';
+import { testConfig } from './config.ts';
+import { LogLines, serve } from './http.ts';
+
+/** The one password of these tests; checked without scrypt, which has tests of its own. */
+export const PASSWORD = 'correct horse battery staple';
+
+/** No password fits it: the tests' own check decides. */
+const HASH = `$scrypt$ln=13,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+
+export const USERS = JSON.stringify(
+  ['ada', 'grace'].map((name) => ({ id: `id-${name}`, name, passwordHash: HASH })),
+);
+
+export interface AccountAppOptions {
+  readonly env?: Record<string, string>;
+  readonly now?: () => number;
+  readonly check?: (password: string, hash: string) => Promise<boolean>;
+  /** Whether to wait until Redis is there. */
+  readonly waitForRedis?: boolean;
+  /** Further routes. */
+  readonly add?: (app: Express, toolkit: Toolkit) => void;
+}
+
+/** An app with log in and log out at /api/session, a guarded route, a public one that reads the session, and one that
+ * knows none. With REDIS_URL in `env` it keeps sessions in Redis. */
+export async function serveAccount({
+  env = {},
+  now,
+  check = isPassword,
+  waitForRedis = true,
+  add,
+}: AccountAppOptions = {}) {
+  const config = testConfig({ USERS, ...env });
+  const log = new LogLines();
+  const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
+  const redis = config.REDIS_URL ? connectRedis(config, logger) : undefined;
+  const clock = now ? { now } : {};
+  const store = redis
+    ? createRedisSessionStore({ redis, config, logger, ...clock })
+    : new MemorySessionStore({ config, ...clock });
+  const stores: Stores = {
+    kind: config.STORE,
+    redis,
+    sessions: store,
+    cache: undefined as never,
+    isUp: () => redis?.isUp(),
+    close: () => Promise.resolve(),
+  };
+  const toolkit: Toolkit = {
+    config,
+    logger,
+    lifecycle: new Lifecycle(),
+    metrics: createMetrics({ defaults: false }),
+    stores,
+    json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
+    session: sessions({ store, config, logger, ...clock }),
+    requireUser: requireUser(),
+    csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
+    rateLimit: createRateLimiter({ redis, prefix: config.REDIS_KEY_PREFIX, logger }),
+    cached: () => undefined as never,
+  };
+  const users = createUsers({ config, logger, check });
+  const served = await serve((app) => {
+    addRoutes(app, toolkit);
+    add?.(app, toolkit);
+    app.use('/api/session', account(toolkit, users));
+  }, env);
+  if (redis && waitForRedis) await until(() => redis.isUp());
+  const close = async () => {
+    await served.close();
+    await redis?.close();
+  };
+  return { ...served, toolkit, redis, storeLog: log, close };
+}
+
+function addRoutes(app: Express, { session, requireUser: guard }: Toolkit): void {
+  app.get('/plain', (_req, res) => {
+    res.json({ ok: true });
+  });
+  app.get('/public', session, (req, res) => {
+    res.json({ user: sessionOf(req)?.user ?? null });
+  });
+  app.get('/guarded', session, guard, (req, res) => {
+    res.json({ user: sessionOf(req)?.user });
+  });
+  app.get('/visits', session, (req, res) => {
+    const current = sessionOf(req);
+    if (current) current.visits = (current.visits ?? 0) + 1;
+    res.json({ visits: current?.visits ?? null });
+  });
+}
+
+function isPassword(password: string): Promise<boolean> {
+  return Promise.resolve(password === PASSWORD);
+}
+
+/** Logs in and gives what the Cookie header of later requests must be. */
+export async function logInAs(
+  url: string,
+  name = 'ada',
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const response = await fetch(`${url}/api/session`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: JSON.stringify({ name, password: PASSWORD }),
+  });
+  if (response.status !== 201) throw new Error(`log in: ${response.status} ${await response.text()}`);
+  return cookieOf(response);
+}
+
+/** The name and value of the answer's first cookie; empty without one. */
+export function cookieOf(response: Response): string {
+  return response.headers.getSetCookie()[0]?.split(';', 1)[0] ?? '';
+}
+
+/** GET with a cookie. */
+export function get(url: string, cookie = ''): Promise<Response> {
+  return fetch(url, { headers: cookie ? { Cookie: cookie } : {} });
+}
+
+/** Waits until the condition holds, for 5 s at most. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('the condition did not hold within 5 s');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** A promise and what resolves it. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+/** A log out while a request of the same session, at /slow, is between reading and saving it. Gives its cookie. */
+export async function logOutMeanwhile(
+  serveWith: (add: NonNullable<AccountAppOptions['add']>) => Promise<{ url: string }>,
+): Promise<{ url: string; cookie: string }> {
+  const begun = gate();
+  const goOn = gate();
+  const { url } = await serveWith((app, { session }) => {
+    app.get('/slow', session, async (req, res) => {
+      begun.open();
+      await goOn.opened;
+      req.session.visits = 99;
+      await saveSession(req);
+      res.json({});
+    });
+  });
+  const cookie = await logInAs(url);
+  const slow = get(`${url}/slow`, cookie);
+  await begun.opened;
+  await fetch(`${url}/api/session`, { method: 'DELETE', headers: { Cookie: cookie } });
+  goOn.open();
+  await slow;
+  return { url, cookie };
+}

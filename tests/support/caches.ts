@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createLogger, type Logger } from '../../src/runtime/logger.ts';
+import { createCache, type Cache } from '../../src/stores/cache.ts';
+import { connectRedis, type RedisConnection } from '../../src/stores/redis.ts';
+import { testConfig } from './config.ts';
+
+export const silent: Logger = createLogger({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' });
+
+/** A cache as one process has it, with its two connections. */
+export interface Instance {
+  readonly cache: Cache;
+  readonly redis: RedisConnection;
+  readonly subscriber: RedisConnection;
+  close(): Promise<void>;
+}
+
+/** A prefix nobody else uses: the Redis of a test may be shared. */
+export const newPrefix = () => `test:${randomUUID()}:`;
+
+/** Starts a cache like a process of its own, and waits until it is connected and listens. */
+export async function startInstance(
+  url: string,
+  prefix: string,
+  { maxBytes = 1024 * 1024, subscriberUrl = url, logger = silent } = {},
+): Promise<Instance> {
+  const redis = connectRedis(testConfig({ REDIS_URL: url }), logger);
+  const subscriber = connectRedis(testConfig({ REDIS_URL: subscriberUrl }), logger, { role: 'subscriber' });
+  const cache = createCache({ redis, subscriber, logger, prefix, maxBytes });
+  await until(() => redis.isUp() && subscriber.isUp());
+  // The first heartbeat comes with the second tick.
+  await sleep(400);
+  return {
+    cache,
+    redis,
+    subscriber,
+    close: async () => {
+      await cache.close();
+      await Promise.all([redis.close(), subscriber.close()]);
+    },
+  };
+}
+
+/** Waits until it is so. */
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`not so within ${timeoutMs} ms: ${condition.toString()}`);
+    await sleep(10);
+  }
+}
+
+/** A load that is done when the test says so, and counts how often it was begun. */
+export function heldLoad<T>(value: T) {
+  let finish: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const held = {
+    count: 0,
+    finish: () => {
+      finish();
+    },
+    load: async () => {
+      held.count++;
+      await gate;
+      return value;
+    },
+  };
+  return held;
+}
