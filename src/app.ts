@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express } from 'express';
 import type { Config } from './config.ts';
 import { projectPath } from './config/paths.ts';
 import { features } from './features/index.ts';
@@ -54,7 +54,7 @@ export async function createApp(parts: AppParts): Promise<Express> {
   app.use(wellFormed());
   app.use(cors({ origins: config.CORS_ORIGINS }));
   if (config.COMPRESSION) app.use(compress());
-  app.use(await features(toolkit(parts), files.url));
+  app.use(await features(toolkit(parts), (name) => files.url(name)));
   // Behind the features: a look into the file system for each of their requests would cost more than they do.
   app.use(files.handler);
   app.use(notFound());
