@@ -30,7 +30,7 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
 
 /** What ioredis says when a server is away, hangs, or is a replica that can't be written. */
 const REDIS_AWAY =
-  /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |LOADING |MASTERDOWN |CLUSTERDOWN |All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
+  /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |LOADING |MASTERDOWN |CLUSTERDOWN |Cluster isn't ready|Cluster is ended|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
 
 interface ThrownLike {
   readonly name?: unknown;
