@@ -1,0 +1,62 @@
+import { LRUCache } from 'lru-cache';
+import type { Entry } from './cache-entry.ts';
+
+/** An entry in this process, and since when it is known to be right, in `performance.now()` milliseconds. */
+export interface Held {
+  readonly entry: Entry;
+  readonly verifiedAt: number;
+  /** The names a purge may call it by: its key and its tags. */
+  readonly names: readonly string[];
+}
+
+/** The entries of this process: the least recently used go when they take more than `maxBytes` together. */
+export class MemoryEntries {
+  readonly #entries: LRUCache<string, Held>;
+  /** Which keys a name stands for, so that a purge need not look at every entry. */
+  readonly #keysByName = new Map<string, Set<string>>();
+
+  constructor(maxBytes: number) {
+    this.#entries = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: (held, key) => held.entry.bytes + 2 * key.length,
+      dispose: (held, key) => {
+        this.#forget(held, key);
+      },
+    });
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  get(key: string): Held | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, held: Held): void {
+    this.#entries.set(key, held);
+    // An entry larger than the whole cache is not taken.
+    if (!this.#entries.has(key)) return;
+    for (const name of held.names) {
+      const keys = this.#keysByName.get(name);
+      if (keys) keys.add(key);
+      else this.#keysByName.set(name, new Set([key]));
+    }
+  }
+
+  purge(name: string): void {
+    for (const key of [...(this.#keysByName.get(name) ?? [])]) this.#entries.delete(key);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+
+  #forget(held: Held, key: string): void {
+    for (const name of held.names) {
+      const keys = this.#keysByName.get(name);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#keysByName.delete(name);
+    }
+  }
+}
