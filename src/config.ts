@@ -18,6 +18,7 @@ import {
 import { insecurities } from './config/insecurities.ts';
 import { readLaunch, type Launch } from './config/launch.ts';
 import { parseRedisUrl } from './config/redis-url.ts';
+import { users } from './config/users.ts';
 
 /**
  * Every variable the app reads, once. A key's name is the same everywhere: in the environment, in `.env`, and as
@@ -89,7 +90,7 @@ const schema = z.object({
   /** Cookies for HTTPS only; unset: on in production. */
   SESSION_COOKIE_SECURE: flag().optional(),
   /** Who may log in: a JSON array of { id, name, passwordHash }, mostly given as USERS_FILE. */
-  USERS: z.string().optional(),
+  USERS: users().default([]),
   /** The password of the user "demo", in development only; unset: a new one at each start, in the log. */
   DEMO_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
 

@@ -9,8 +9,11 @@ type Options = Omit<RedisOptions, 'replyMapping'>;
 /** How long one command may take, in milliseconds. A request must not wait longer for a Redis that hangs. */
 const COMMAND_TIMEOUT_MS = 500;
 
-/** A server that is stopped or cut off keeps the connection open and says nothing: give it up after so long. */
-const SOCKET_TIMEOUT_MS = 2000;
+/**
+ * A server that is stopped or cut off keeps the connection open and says nothing: give it up together with the first
+ * command that times out. A request that sends several (limit, session, cache) then waits for one of them, not for all.
+ */
+const SOCKET_TIMEOUT_MS = COMMAND_TIMEOUT_MS;
 
 /**
  * Options under which a Redis that is refused, killed or hanging costs a request milliseconds, not minutes, and under
@@ -28,9 +31,9 @@ const RESILIENT = {
   reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
 } as const satisfies Options;
 
-/** Milliseconds until the next attempt: doubling from 200 to 2,000, with jitter so that workers don't come in step. */
+/** Milliseconds until the next attempt: doubling from 200 to 1,000, with jitter so that workers don't come in step. */
 function retryDelayMs(attempt: number): number {
-  return Math.min(100 * 2 ** Math.min(attempt, 5), 2000) + Math.random() * 100;
+  return Math.min(100 * 2 ** Math.min(attempt, 5), 1000) + Math.random() * 100;
 }
 
 /**

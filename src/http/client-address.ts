@@ -1,0 +1,40 @@
+import { isIPv6 } from 'node:net';
+import type { Request } from 'express';
+
+/**
+ * Whom a limit counts: the client's address as TRUST_PROXY lets it be known, an IPv6 one by its /64, which is what one
+ * customer gets. By its full address, one machine would have 2^64 limits.
+ */
+export function clientAddress(req: Request): string {
+  // A connection that is gone has none; its requests may share a limit.
+  return limitKeyOf(req.ip ?? req.socket.remoteAddress ?? 'gone');
+}
+
+/** The part of an address that stands for one client. */
+export function limitKeyOf(address: string): string {
+  const [bare = ''] = address.split('%', 1);
+  if (!isIPv6(bare)) return withoutPort(bare);
+  const mapped = /^::ffff:(?<ipv4>\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.groups?.ipv4;
+  return mapped ?? `${firstFourGroups(bare)}::/64`;
+}
+
+/** Some proxies write the client's port behind its address; it changes with each connection. */
+function withoutPort(address: string): string {
+  return address.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1').slice(0, 64);
+}
+
+function firstFourGroups(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const left = groupsOf(head);
+  const right = groupsOf(tail ?? '');
+  const zeros = Array.from({ length: tail === undefined ? 0 : 8 - left.length - right.length }, () => '0');
+  return [...left, ...zeros, ...right]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
+}
+
+/** An IPv4 tail (64:ff9b::192.0.2.1) is two groups wide; which ones does not matter here, it is never in the first four. */
+function groupsOf(part: string): string[] {
+  return part === '' ? [] : part.replace(/\d+\.\d+\.\d+\.\d+$/, '0:0').split(':');
+}

@@ -1,0 +1,28 @@
+import type { Logger } from './logger.ts';
+
+/** Tells the log when something begins to fail and when it works again. */
+export interface ChangeLog {
+  failed(error: unknown): void;
+  worked(): void;
+}
+
+/**
+ * One line a change, not one a failure: what fails on every request of an hour must not fill the disk.
+ *
+ * @param texts - what the two lines say.
+ */
+export function changeLog(logger: Logger, texts: { failed: string; worked: string }): ChangeLog {
+  let failing = false;
+  return {
+    failed: (error) => {
+      if (failing) return;
+      failing = true;
+      logger.warn({ err: error }, texts.failed);
+    },
+    worked: () => {
+      if (!failing) return;
+      failing = false;
+      logger.info(texts.worked);
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { RedisStore } from 'connect-redis';
+import type { SessionData } from 'express-session';
+import type { Config } from '../config.ts';
+import { changeLog, type ChangeLog } from '../runtime/change-log.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { RedisClient } from './redis-client.ts';
+import type { RedisConnection } from './redis.ts';
+import { readSession, sessionAges, type SessionAges } from './session-data.ts';
+
+export interface RedisSessionStoreOptions {
+  readonly redis: RedisConnection;
+  readonly config: Pick<Config, 'REDIS_KEY_PREFIX' | 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'>;
+  readonly logger: Logger;
+  /** The clock, in milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+type GetCallback = (error: unknown, data?: SessionData | null) => void;
+type DoneCallback = (error?: unknown) => void;
+
+/**
+ * Sessions in Redis, shared by all processes. A read is one GET.
+ *
+ * Tells express-session when Redis goes and comes: connect-redis 8 does not, and without it every request with a
+ * cookie would wait for a command to time out.
+ */
+export function createRedisSessionStore(options: RedisSessionStoreOptions): RedisSessionStore {
+  const store = new RedisSessionStore(options);
+  options.redis.onChange((up) => store.emit(up ? 'connect' : 'disconnect'));
+  return store;
+}
+
+/** connect-redis with an end of its own for sessions (SessionAges), and without bringing ended ones back to life. */
+export class RedisSessionStore extends RedisStore {
+  readonly #redis: RedisClient;
+  readonly #ages: SessionAges;
+  readonly #log: ChangeLog;
+  /** Session objects that are in Redis already. */
+  readonly #stored = new WeakSet<object>();
+
+  constructor({ redis, config, logger, now }: RedisSessionStoreOptions) {
+    const ages = sessionAges(config, now);
+    super({
+      client: redis.client,
+      prefix: `${config.REDIS_KEY_PREFIX}session:`,
+      ttl: (data: SessionData) => ages.secondsLeft(data),
+      // Without it each request would cost an EXPIRE beside its GET.
+      disableTouch: true,
+      serializer: {
+        // connect-redis takes undefined for no session; its types do not say so.
+        parse: (json) => readSession(json) ?? (undefined as never),
+        stringify: (data) => JSON.stringify(data),
+      },
+    });
+    this.#redis = redis.client;
+    this.#ages = ages;
+    this.#log = changeLog(logger, {
+      failed: "sessions can't be read; requests go on without one",
+      worked: 'sessions can be read again',
+    });
+  }
+
+  override async get(sid: string, callback: GetCallback): Promise<void> {
+    let data: SessionData | undefined;
+    try {
+      data = await this.#read(sid);
+    } catch (error) {
+      this.#log.failed(error);
+      callback(error);
+      return;
+    }
+    this.#log.worked();
+    callback(null, data);
+  }
+
+  override createSession(...args: Parameters<RedisStore['createSession']>) {
+    const session = super.createSession(...args);
+    this.#stored.add(session);
+    return session;
+  }
+
+  override async set(
+    sid: string,
+    data: SessionData,
+    callback: DoneCallback = () => undefined,
+  ): Promise<void> {
+    try {
+      await this.#write(sid, data);
+    } catch (error) {
+      callback(error);
+      return;
+    }
+    callback();
+  }
+
+  /**
+   * A session that was read is written only if it is still there: a request that began before a log out and ends after
+   * it would otherwise undo it.
+   */
+  async #write(sid: string, data: SessionData): Promise<void> {
+    if (!this.#stored.has(data)) {
+      await super.set(sid, data);
+      this.#stored.add(data);
+      return;
+    }
+    const seconds = this.#ages.secondsLeft(data);
+    const key = this.prefix + sid;
+    if (seconds <= 0) await this.destroy(sid);
+    else await this.#redis.set(key, this.serializer.stringify(data), 'EX', seconds, 'XX');
+  }
+
+  /** Redis ends sessions by itself; this catches those that outlived a change of the configuration. */
+  async #read(sid: string): Promise<SessionData | undefined> {
+    const data = (await super.get(sid)) as SessionData | null | undefined;
+    if (!data || !this.#ages.isOver(data)) return data ?? undefined;
+    await this.destroy(sid);
+    return undefined;
+  }
+}
