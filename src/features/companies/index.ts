@@ -1,0 +1,55 @@
+import { Router } from 'express';
+import { HttpError } from '../../http/errors.ts';
+import { route } from '../../http/route.ts';
+import type { Toolkit } from '../../http/toolkit.ts';
+import { wrap, type Handler } from '../../http/wrap.ts';
+import type { Cache } from '../../stores/cache.ts';
+import { changesSchema } from './company.ts';
+import { csv } from './csv.ts';
+import { list } from './list.ts';
+import { logo } from './logo.ts';
+import { companyPath } from './parameters.ts';
+import type { CompanyRepository } from './repository.ts';
+import { search } from './search.ts';
+
+/** Seconds an answer is fresh, and seconds after that in which it is still sent while a new one is made. */
+const CACHED = { ttl: 60, stale: 300, tags: ['companies'] };
+
+/** The worked example: a resource with a list, a search, an export, a file, and a change that needs a session. */
+export function companies(toolkit: Toolkit, repository: CompanyRepository): Router {
+  const { session, requireUser, csrf, json, stores } = toolkit;
+  const router = Router();
+  route(router, '/companies', { get: toolkit.cached(CACHED, wrap(list(repository))) });
+  route(router, '/companies.csv', { get: wrap(csv(repository)) });
+  route(router, '/companies/:id', {
+    get: wrap(one(repository)),
+    patch: [session, requireUser, csrf, json, wrap(update(repository, stores.cache))],
+  });
+  route(router, '/companies/:id/logo', { get: wrap(logo(repository)) });
+  route(router, '/search', { get: wrap(search(repository, stores.cache)) });
+  return router;
+}
+
+function one(repository: CompanyRepository): Handler {
+  return async (req, res) => {
+    const { id } = companyPath.parse(req.params);
+    const company = await repository.get(id);
+    if (!company) throw noCompany(id);
+    res.json(company);
+  };
+}
+
+function update(repository: CompanyRepository, cache: Cache): Handler {
+  return async (req, res) => {
+    const { id } = companyPath.parse(req.params);
+    const company = await repository.update(id, changesSchema.parse(req.body));
+    if (!company) throw noCompany(id);
+    // Before the answer: whoever reads the list after it must see the change.
+    await cache.purgeTag('companies');
+    res.json(company);
+  };
+}
+
+function noCompany(id: number): HttpError {
+  return new HttpError('NOT_FOUND', { detail: `There is no company ${id}.` });
+}

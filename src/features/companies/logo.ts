@@ -1,0 +1,33 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { projectPath } from '../../config/paths.ts';
+import { HttpError } from '../../http/errors.ts';
+import type { Handler } from '../../http/wrap.ts';
+import { companyPath } from './parameters.ts';
+import type { CompanyRepository } from './repository.ts';
+
+/**
+ * GET /companies/:id/logo
+ *
+ * The file's name is made of the id alone, which is a number: nothing in the URL can reach another file.
+ */
+export function logo(repository: CompanyRepository, directory = projectPath('data', 'logos')): Handler {
+  return async (req, res) => {
+    const { id } = companyPath.parse(req.params);
+    const file = `${directory}/${id}.svg`;
+    const [company, stats] = await Promise.all([repository.get(id), stat(file).catch(absent)]);
+    if (!company || !stats)
+      throw new HttpError('NOT_FOUND', { detail: `There is no logo of company ${id}.` });
+    res.type('svg').set({
+      'Cache-Control': 'public, max-age=86400',
+      'Last-Modified': stats.mtime.toUTCString(),
+    });
+    if (req.fresh) return res.status(304).end();
+    res.set('Content-Length', String(stats.size));
+    return createReadStream(file);
+  };
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}

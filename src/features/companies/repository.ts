@@ -1,0 +1,47 @@
+import type { Company, CompanyChanges } from './company.ts';
+
+/** Where companies are kept. Handlers know this interface only, so that the store can be another one tomorrow. */
+export interface CompanyRepository {
+  /** All of them, by id. */
+  list(): Promise<readonly Company[]>;
+  /** One by one, by id, without holding all in memory: for exports. */
+  rows(): AsyncIterable<Company>;
+  /** undefined: there is none with this id. */
+  get(id: number): Promise<Company | undefined>;
+  /**
+   * Sets the fields that `changes` has and leaves the others; answers with the company as it is now.
+   *
+   * @throws when the store is away: a write is never lost silently.
+   */
+  update(id: number, changes: CompanyChanges): Promise<Company | undefined>;
+}
+
+/** Companies in this process's memory: changes are gone when it ends, and other processes do not see them. */
+export class MemoryCompanies implements CompanyRepository {
+  readonly #companies: Map<number, Company>;
+
+  constructor(seed: readonly Company[]) {
+    this.#companies = new Map(seed.map((company) => [company.id, company]));
+  }
+
+  list(): Promise<readonly Company[]> {
+    return Promise.resolve([...this.#companies.values()]);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is for stores that do wait
+  async *rows(): AsyncGenerator<Company> {
+    yield* this.#companies.values();
+  }
+
+  get(id: number): Promise<Company | undefined> {
+    return Promise.resolve(this.#companies.get(id));
+  }
+
+  update(id: number, changes: CompanyChanges): Promise<Company | undefined> {
+    const company = this.#companies.get(id);
+    if (!company) return Promise.resolve(undefined);
+    const updated: Company = Object.assign({ ...company }, changes);
+    this.#companies.set(id, updated);
+    return Promise.resolve(updated);
+  }
+}

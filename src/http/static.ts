@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import express, { type RequestHandler } from 'express';
+
+/** The files of a folder, over HTTP. */
+export interface StaticFiles {
+  readonly handler: RequestHandler;
+  /** The URL of a file: `url('style.css')` is `/style.0a1b2c3d4e.css`. Throws for a file that is not there. */
+  url(name: string): string;
+}
+
+/** `/style.0a1b2c3d4e.css`. deploy/nginx has the same pattern: nginx serves these names itself. */
+const HASHED_NAME = /^(?<stem>\/.+)\.(?<hash>[0-9a-f]{10})(?<extension>\.[A-Za-z0-9]+)$/;
+
+/** The name says what is in it: whoever has it need never ask again. */
+const FOREVER = 'public, max-age=31536000, immutable';
+
+/** Keep it, but ask each time whether it is still the same; mostly it is, and a 304 costs no body. */
+const REVALIDATE = 'public, max-age=0, must-revalidate';
+
+/**
+ * Serves a folder. Every file also has a name with a hash of its content, which browsers and proxies may keep for
+ * a year. A hash from before or after this version (a deploy is going on) gets the file of now, and must not keep it.
+ *
+ * @param options.hashed - whether `url` gives hashed names; off in development, where files change while the app runs.
+ */
+export async function staticFiles(directory: string, { hashed = true } = {}): Promise<StaticFiles> {
+  const hashes = await hashFiles(directory);
+  const serve = express.static(directory, {
+    index: false,
+    redirect: false,
+    dotfiles: 'ignore',
+    setHeaders: (res) => {
+      const { assetIsFinal } = res.locals as { assetIsFinal?: boolean };
+      res.setHeader('Cache-Control', assetIsFinal ? FOREVER : REVALIDATE);
+    },
+  });
+  return {
+    handler: (req, res, next) => {
+      const { stem, hash, extension } = HASHED_NAME.exec(req.path)?.groups ?? {};
+      const name = `${stem ?? ''}${extension ?? ''}`;
+      if (!hashes.has(name)) {
+        serve(req, res, next);
+        return;
+      }
+      const { url } = req;
+      req.url = name;
+      (res.locals as { assetIsFinal?: boolean }).assetIsFinal = hashed && hash === hashes.get(name);
+      serve(req, res, (error?: unknown) => {
+        req.url = url;
+        next(error);
+      });
+    },
+    url: (name) => {
+      const hash = hashes.get(`/${name}`);
+      if (hash === undefined) throw new Error(`There is no file ${name} in ${directory}`);
+      return hashed ? `/${name.replace(/\.[^.]+$/, `.${hash}$&`)}` : `/${name}`;
+    },
+  };
+}
+
+/** The first ten digits of each file's SHA-256, by the file's URL. */
+async function hashFiles(directory: string): Promise<Map<string, string>> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(
+    await Promise.all(
+      files.map(async (file): Promise<[string, string]> => {
+        const digest = createHash('sha256')
+          .update(await readFile(file))
+          .digest('hex');
+        return [`/${relative(directory, file).split(sep).join('/')}`, digest.slice(0, 10)];
+      }),
+    ),
+  );
+}
