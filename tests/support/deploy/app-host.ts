@@ -1,0 +1,75 @@
+import { AppProcess } from '../app-process.ts';
+import { freePort } from '../redis-server.ts';
+import { ask } from './ask.ts';
+import { until } from './until.ts';
+
+/** The password of everyone in USERS. */
+export const PASSWORD = 'correct horse battery staple';
+
+/** Its scrypt hash, of the least cost the app takes. */
+const HASH = '$scrypt$ln=13,r=8,p=1$LBkJuD+XQ2H3qY8ZoZ9wPA$vnVdzQMu/xHuK0bJDwP3CNIe5KVanSIRu7OvjXeZQI0';
+
+export const USERS = ['ada', 'grace'].map((name) => ({ id: `id-${name}`, name, passwordHash: HASH }));
+
+/** One host of the app as it runs behind a proxy in production, on a port of its own that it keeps when it is started again. */
+export class AppHost {
+  readonly port: number;
+  readonly #env: Record<string, string>;
+  #process: AppProcess | undefined;
+
+  private constructor(port: number, env: Record<string, string>) {
+    this.port = port;
+    this.#env = env;
+  }
+
+  /** @param env - beside what production needs; without REDIS_URL it keeps sessions in memory. */
+  static async start(env: Record<string, string> = {}): Promise<AppHost> {
+    const host = new AppHost(await freePort(), {
+      NODE_ENV: 'production',
+      ...(env.REDIS_URL === undefined && { STORE: 'memory' }),
+      SESSION_SECRETS: 'only-for-tests-only-for-tests-only-for-tests',
+      USERS: JSON.stringify(USERS),
+      TRUST_PROXY: 'loopback',
+      COMPRESSION: 'off',
+      LINGER_SECONDS: '1',
+      ...env,
+    });
+    await host.restart();
+    return host;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The requests it has logged. */
+  get requests(): Record<string, unknown>[] {
+    return this.#process?.log.filter(({ msg }) => msg === 'request') ?? [];
+  }
+
+  /** Starts it and waits until it is ready. */
+  async restart(): Promise<void> {
+    const app = new AppProcess({ ...this.#env, PORT: String(this.port) });
+    this.#process = app;
+    await app.url();
+    await until(`the app on port ${this.port} is ready`, async () => {
+      return (await ask({ url: `${this.url}/readyz` })).status === 200;
+    });
+  }
+
+  /** Asks it to drain. */
+  drain(): void {
+    this.#process?.kill('SIGTERM');
+  }
+
+  /** Lets it drain and waits until it has ended. */
+  async leave(): Promise<void> {
+    this.drain();
+    await this.#process?.exit();
+  }
+
+  /** SIGKILL: what is in flight is lost. */
+  async stop(): Promise<void> {
+    await this.#process?.stop();
+  }
+}
