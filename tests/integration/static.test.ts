@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import request from 'supertest';
+import { staticFiles, type StaticFiles } from '../../src/http/static.ts';
+import { sendRaw, serve } from '../support/http.ts';
+
+const FOREVER = 'public, max-age=31536000, immutable';
+const REVALIDATE = 'public, max-age=0, must-revalidate';
+
+const CSS = 'body { margin: 0 }';
+const HASH = createHash('sha256').update(CSS).digest('hex').slice(0, 10);
+
+let directory: string;
+let files: StaticFiles;
+let app: Awaited<ReturnType<typeof serve>>;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'static-'));
+  await mkdir(join(directory, 'public', 'icons'), { recursive: true });
+  await writeFile(join(directory, 'package.json'), '{"secret":true}');
+  await writeFile(join(directory, 'public', 'style.css'), CSS);
+  await writeFile(join(directory, 'public', 'icons', 'ok.svg'), '<svg/>');
+  await writeFile(join(directory, 'public', '.env'), 'SECRET=1');
+  files = await staticFiles(join(directory, 'public'));
+  app = await serve((express) => express.use(files.handler));
+});
+
+afterAll(async () => {
+  await app.close();
+  await rm(directory, { recursive: true });
+});
+
+const get = (path: string) => fetch(`${app.url}${path}`);
+
+describe('static files', () => {
+  test('have a URL with a hash of their content, also in folders', () => {
+    expect(files.url('style.css')).toBe(`/style.${HASH}.css`);
+    expect(files.url('icons/ok.svg')).toMatch(/^\/icons\/ok\.[0-9a-f]{10}\.svg$/);
+  });
+
+  test('that are not there have none', () => {
+    expect(() => files.url('stlye.css')).toThrow('no file stlye.css');
+  });
+
+  test('may be kept for a year under the name with the hash', async () => {
+    const response = await get(files.url('style.css'));
+    expect(response.status).toBe(200);
+    expect(response.headers.get('cache-control')).toBe(FOREVER);
+    expect(response.headers.get('content-type')).toBe('text/css; charset=utf-8');
+    expect(await response.text()).toBe(CSS);
+  });
+
+  test('are asked for again under the plain name, and cost a 304 then', async () => {
+    const response = await get('/style.css');
+    expect(response.headers.get('cache-control')).toBe(REVALIDATE);
+    const etag = response.headers.get('etag') ?? '';
+    await request(app.url).get('/style.css').set('If-None-Match', etag).expect(304);
+  });
+
+  test('under the hash of another version are the file of now, and not to be kept', async () => {
+    const response = await get('/style.0123456789.css');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('cache-control')).toBe(REVALIDATE);
+    expect(await response.text()).toBe(CSS);
+  });
+
+  test('have plain URLs in development, where they change while the app runs', async () => {
+    const plain = await staticFiles(join(directory, 'public'), { hashed: false });
+    expect(plain.url('style.css')).toBe('/style.css');
+  });
+
+  test.each([
+    '/nothing.css',
+    '/nothing.0123456789.css',
+    '/icons',
+    '/icons/',
+    '/.env',
+    '/%2eenv',
+    '/style.css/',
+    '/style.css%00',
+    '/style.css%00.png',
+    `/style.${HASH.toUpperCase()}.css`,
+    `/${'a'.repeat(5000)}`,
+    '/__proto__',
+  ])('%s is a 404 without a year in it', async (path) => {
+    const response = await get(path);
+    expect(response.status).toBe(404);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  test.each([
+    '/../package.json',
+    '/..%2fpackage.json',
+    '/..%2f..%2fpackage.json',
+    '/%2e%2e/package.json',
+    '/%2e%2e%2fpackage.json',
+    '/..%5cpackage.json',
+    '/icons/../../package.json',
+    '/icons/..%2f..%2fpackage.json',
+    '//../package.json',
+    '/..0123456789.json',
+    '/../package.0123456789.json',
+    '/..%2fpackage.0123456789.json',
+  ])('%s does not leave the folder', async (path) => {
+    // A client would resolve the dots; these bytes are sent as they are.
+    const answer = await sendRaw(app.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(answer).not.toContain('secret');
+  });
+
+  test('are there to be read only', async () => {
+    const response = await fetch(`${app.url}/style.css`, { method: 'POST' });
+    expect(response.status).toBe(404);
+  });
+});
