@@ -1,5 +1,6 @@
 import { createApp } from './app.ts';
-import type { Config } from './config.ts';
+import { loadLaunch, type Config } from './config.ts';
+import type { Launch } from './config/launch.ts';
 import { observeResponse } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
 import { createAdminServer } from './runtime/admin.ts';
@@ -10,12 +11,17 @@ import { Drain } from './runtime/drain.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { listen } from './runtime/listen.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
-import { createMetrics } from './runtime/metrics.ts';
+import { createMetrics, type Metrics } from './runtime/metrics.ts';
 import { onStopRequest } from './runtime/signals.ts';
+import { WorkerLink } from './runtime/worker.ts';
 import { openStores } from './stores/open.ts';
 
-/** One process: configuration → stores → app → listen → drain. Development, PM2 and Kubernetes run this. */
+/**
+ * One process: configuration → stores → app → listen → drain. Development, PM2 and Kubernetes run this, and cluster.ts
+ * runs it as a worker.
+ */
 async function main(config: Config, logger: Logger): Promise<void> {
+  const launch = loadLaunch();
   const lifecycle = new Lifecycle();
   const metrics = createMetrics();
   const stores = await openStores(config, logger, metrics);
@@ -24,23 +30,39 @@ async function main(config: Config, logger: Logger): Promise<void> {
   const connections = new Connections(server, observeResponse(metrics));
   const drain = new Drain({ connections, lifecycle, logger, times: config });
 
-  onStopRequest((reason, first) => {
-    if (!first) drain.hurry();
-    void drain.start(reason).then(async (clean) => {
+  let leaving: Promise<void> | undefined;
+  const leave = (reason: string, options?: { delay: boolean }) => {
+    leaving ??= drain.start(reason, options).then(async (clean) => {
       await stores.close();
-      process.exit(clean ? 0 : 1);
+      if (primary) await primary.leave(clean ? 0 : 1);
+      else process.exit(clean ? 0 : 1);
     });
+  };
+  const hurry = () => {
+    drain.hurry();
+  };
+  const primary = WorkerLink.join(launch, {
+    logger,
+    requests: connections,
+    metrics: () => metrics.registry.getMetricsAsJSON(),
+    orders: { drain: leave, hurry },
   });
+  if (!primary) onStopRequest(leave, hurry);
 
-  if (config.ADMIN_PORT > 0) {
-    const admin = createAdminServer(metrics.registry);
-    await listen(admin, { host: config.ADMIN_HOST, port: config.ADMIN_PORT });
-  }
-  const { port } = await listen(server, { host: config.HOST, port: config.PORT });
+  await serveMetrics(config, launch, metrics);
+  const { port } = await listen(server, { host: config.HOST, port: config.PORT, fd: launch.listenFd });
   lifecycle.markReady();
   logger.info({ port, env: config.NODE_ENV, store: config.STORE }, `listening on http://localhost:${port}`);
+  await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
+}
+
+/** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */
+async function serveMetrics(config: Config, launch: Launch, metrics: Metrics): Promise<void> {
+  if (config.ADMIN_PORT === 0 || launch.workerSlot !== undefined) return;
+  const port = config.ADMIN_PORT + (launch.pm2Instance ?? 0);
+  await listen(createAdminServer(metrics.registry), { host: config.ADMIN_HOST, port });
 }
 
 const config = configOrExit();

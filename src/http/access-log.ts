@@ -39,11 +39,19 @@ export function accessLog(logger: Logger): RequestHandler {
     customSuccessObject: (req: Request, res: Response) => fields(req, res),
     customErrorObject: (req: Request, res: Response, err: Error) => ({ ...fields(req, res), err }),
   });
+  followLevel(log.logger, logger);
   return (req, res, next) => {
     req.startedAt = performance.now();
     req.bytesBefore = req.socket.bytesWritten;
     log(req, res, next);
   };
+}
+
+/** pino-http logs to a child of the logger, which keeps the level it was made with when the logger's changes. */
+function followLevel(child: Logger, logger: Logger): void {
+  logger.on('level-change', (level, _value, _before, _valueBefore, instance) => {
+    if (instance === logger) child.level = level;
+  });
 }
 
 /** The id a trusted proxy gave the request, if it has the right shape; else a new one. Also answers with it. */

@@ -14,17 +14,21 @@ export class Connections {
   readonly #sockets = new Set<Socket>();
   readonly #responses = new Set<ServerResponse>();
   #keepAlive = true;
+  #answered = 0;
 
   constructor(server: Server, onResponseClosed: OnResponseClosed = () => undefined) {
     this.#server = server;
-    const responses = this.#responses;
+    const through = (response: ServerResponse) => {
+      this.#responses.delete(response);
+      this.#answered += 1;
+      onResponseClosed(response);
+    };
     // One function for all responses: a closure for each would cost every request.
     function closed(this: ServerResponse) {
-      responses.delete(this);
-      onResponseClosed(this);
+      through(this);
     }
     server.prependListener('request', (_request, response) => {
-      responses.add(response);
+      this.#responses.add(response);
       if (!this.#keepAlive) response.shouldKeepAlive = false;
       response.on('close', closed);
     });
@@ -37,6 +41,11 @@ export class Connections {
   /** How many requests are being answered right now. */
   get inFlight(): number {
     return this.#responses.size;
+  }
+
+  /** How many requests are through. */
+  get answered(): number {
+    return this.#answered;
   }
 
   get open(): number {

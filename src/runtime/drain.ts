@@ -40,10 +40,11 @@ export class Drain {
   /**
    * Begins to drain; a second call waits for the same drain.
    *
+   * @param options.delay - whether DRAIN_DELAY_SECONDS counts; not where others go on serving in this one's place.
    * @returns whether every request was answered: false when some had to be cut at the deadline.
    */
-  start(reason: string): Promise<boolean> {
-    return (this.#running ??= this.#drain(reason));
+  start(reason: string, { delay = true } = {}): Promise<boolean> {
+    return (this.#running ??= this.#drain(reason, delay));
   }
 
   /** The second signal: what is not done in two seconds is cut. */
@@ -51,10 +52,10 @@ export class Drain {
     this.#deadline = Math.min(this.#deadline, performance.now() + HURRIED_MS);
   }
 
-  async #drain(reason: string): Promise<boolean> {
+  async #drain(reason: string, delay: boolean): Promise<boolean> {
     const { connections, lifecycle, logger, times } = this.#parts;
     const begun = performance.now();
-    const delayMs = times.DRAIN_DELAY_SECONDS * 1000;
+    const delayMs = delay ? times.DRAIN_DELAY_SECONDS * 1000 : 0;
     this.#deadline = Math.min(this.#deadline, begun + delayMs + times.DRAIN_TIMEOUT_SECONDS * 1000);
     lifecycle.markDraining();
     logger.info({ reason, inFlight: connections.inFlight }, 'draining');

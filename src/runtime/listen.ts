@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 export interface ListenAddress {
   readonly host: string | undefined;
   readonly port: number;
+  /** A socket that listens already, of systemd's; then the others don't matter. */
+  readonly fd?: number | undefined;
 }
 
 /**
@@ -14,8 +16,9 @@ export interface ListenAddress {
  * @returns the address that was taken.
  * @throws {Error} that says what to do about it when the address can't be had.
  */
-export async function listen(server: Server, { host, port }: ListenAddress): Promise<AddressInfo> {
-  server.listen(host === undefined ? { port } : { host, port });
+export async function listen(server: Server, { host, port, fd }: ListenAddress): Promise<AddressInfo> {
+  if (fd !== undefined) server.listen({ fd });
+  else server.listen(host === undefined ? { port } : { host, port });
   try {
     await once(server, 'listening');
   } catch (error) {

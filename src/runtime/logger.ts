@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
-import type { Config } from '../config.ts';
+import { loadLaunch, type Config } from '../config.ts';
 
 export type { Logger } from 'pino';
 
@@ -55,7 +55,23 @@ function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
     const pretty = loadPretty();
     if (pretty) return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', sync: true });
   }
-  return destination({ dest: 1, sync: false });
+  const { pm2LogFile } = loadLaunch();
+  return pm2LogFile === undefined ? destination({ dest: 1, sync: false }) : openPm2Log(pm2LogFile);
+}
+
+/**
+ * PM2 takes what goes through `process.stdout`, which the end of the process cuts off, and the reason for it with it; a
+ * cluster instance's real stdout is PM2's own. So lines go to PM2's file, as they would to stdout, and to PM2 for those
+ * who look at `pm2 logs` right now.
+ */
+function openPm2Log(file: string): DestinationStream {
+  const lines = destination({ dest: file, append: true, mkdir: true, sync: false });
+  return {
+    write: (line) => {
+      lines.write(line);
+      if (process.connected) process.send?.({ type: 'log:out', data: line }, undefined, {}, () => undefined);
+    },
+  };
 }
 
 /** pino-pretty is a devDependency: a host without it gets JSON. */

@@ -1,17 +1,26 @@
 /**
+ * The same request again within so many milliseconds is the same wish: on Ctrl-C the terminal signals the whole process
+ * group, and npm then passes on what it got.
+ */
+export const ECHO_MS = 300;
+
+/**
  * Calls back when the process is asked to stop: SIGTERM (systemd, Docker, Kubernetes), SIGINT (Ctrl-C, PM2), SIGHUP (the
  * terminal is gone), and PM2's `shutdown` message (where there are no signals).
  *
- * @param callback - gets what asked, and whether it is the first time; a second time means: be quick.
+ * @param stop - the first time, with what asked.
+ * @param hurry - each further time.
  */
-export function onStopRequest(callback: (reason: string, first: boolean) => void): void {
-  let first = true;
-  const stop = (reason: string) => {
-    callback(reason, first);
-    first = false;
+export function onStopRequest(stop: (reason: string) => void, hurry: () => void): void {
+  let lastAt: number | undefined;
+  const request = (reason: string) => {
+    const isEcho = lastAt !== undefined && performance.now() - lastAt < ECHO_MS;
+    if (lastAt === undefined) stop(reason);
+    else if (!isEcho) hurry();
+    lastAt = performance.now();
   };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, request);
   process.on('message', (message) => {
-    if (message === 'shutdown') stop('shutdown message');
+    if (message === 'shutdown') request('shutdown message');
   });
 }

@@ -1,0 +1,86 @@
+import { url as inspectorUrl } from 'node:inspector';
+import { loadLaunch, type Config } from './config.ts';
+import { createAdminServer } from './runtime/admin.ts';
+import { configOrExit } from './runtime/boot.ts';
+import { ClusterMetrics } from './runtime/cluster-metrics.ts';
+import { workerCount } from './runtime/concurrency.ts';
+import { controlCommands } from './runtime/control-commands.ts';
+import { openControl } from './runtime/control.ts';
+import { logCrashes } from './runtime/crash.ts';
+import { EXIT_NO_BOOT } from './runtime/failures.ts';
+import { createFork, findRelease } from './runtime/fork.ts';
+import { listen } from './runtime/listen.ts';
+import { createLogger, type Logger } from './runtime/logger.ts';
+import { Notifier } from './runtime/notify.ts';
+import { removePidFile, writePidFile } from './runtime/pid-file.ts';
+import { obeySignals } from './runtime/primary-signals.ts';
+import { sharedSecrets } from './runtime/shared-secrets.ts';
+import { Supervisor } from './runtime/supervisor.ts';
+
+/**
+ * One primary and its workers, each of which runs server.ts. The primary imports nothing of the app: it must not be able
+ * to die of the app's bugs, and a reload must be able to bring in all of the app's code.
+ */
+async function main(config: Config, logger: Logger): Promise<void> {
+  const launch = loadLaunch();
+  const release = findRelease(process.argv[1] ?? '', process.cwd(), launch.pwd);
+  const notifier = new Notifier(launch, logger);
+  const supervisor: Supervisor = new Supervisor({
+    config,
+    logger,
+    fork: createFork(release, launch, sharedSecrets(config, logger)),
+    target: workerCount(config),
+    detectHangs: inspectorUrl() === undefined,
+    hooks: {
+      started: () => void onStarted(config, logger, notifier),
+      changed: (status) => {
+        notifier.changed(status);
+        logger.info({ state: status.state, ready: status.ready, target: status.target }, 'state');
+      },
+      leaving: (worker, last) => {
+        metrics.remember(worker, last);
+      },
+      gone: (worker) => {
+        metrics.keep(worker);
+      },
+      ended: (code) => {
+        // Removes the socket's file.
+        control?.close();
+        void onEnded(code, config, logger);
+      },
+    },
+  });
+  const metrics = new ClusterMetrics(supervisor);
+  obeySignals(supervisor, config, logger);
+  if (config.ADMIN_PORT > 0) {
+    await listen(createAdminServer(metrics), { host: config.ADMIN_HOST, port: config.ADMIN_PORT });
+  }
+  const control = await openControl(config.CONTROL_SOCKET, controlCommands(supervisor, config), logger);
+  notifier.watchdog(() => supervisor.status.ready > 0);
+  supervisor.start();
+}
+
+async function onStarted(config: Config, logger: Logger, notifier: Notifier): Promise<void> {
+  notifier.started();
+  // PM2's wait_ready
+  process.send?.('ready');
+  if (config.PID_FILE === undefined) return;
+  await writePidFile(config.PID_FILE).catch((error: unknown) => {
+    logger.error({ err: error }, 'the pid file can not be written');
+  });
+}
+
+async function onEnded(code: number, config: Config, logger: Logger): Promise<void> {
+  if (config.PID_FILE !== undefined) await removePidFile(config.PID_FILE);
+  logger.info({ code }, 'stopped');
+
+  process.exit(code);
+}
+
+const config = configOrExit();
+const logger = createLogger(config);
+logCrashes(logger);
+await main(config, logger).catch((error: unknown) => {
+  logger.fatal({ err: error }, 'could not start');
+  process.exit(EXIT_NO_BOOT);
+});
