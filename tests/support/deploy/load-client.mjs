@@ -25,22 +25,28 @@ await Promise.all(Array.from({ length: lanes }, (_, index) => runLane(index)));
 clearInterval(reports);
 process.send?.({ result }, () => process.exit(0));
 
-/** One client: a connection, an address and a kind of request of its own. */
+/** One client: a kind of request of its own, and each time the next of its addresses, which keep a connection each. */
 async function runLane(index) {
   const kind = requests[index % requests.length];
-  const place = index % addresses;
-  const agent = new Agent({
+  const agents = new Map();
+  for (let turn = 0; !stopped && begun < total; turn++) {
+    begun++;
+    const place = (index + turn * lanes) % addresses;
+    const agent = agents.get(place) ?? agentAt(place);
+    agents.set(place, agent);
+    await once(kind, agent);
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * pauseMs));
+  }
+  for (const agent of agents.values()) agent.destroy();
+}
+
+function agentAt(place) {
+  return new Agent({
     keepAlive,
     maxSockets: 1,
     localAddress: `127.0.${1 + Math.floor(place / 250)}.${1 + (place % 250)}`,
     ...(options.ca && { ca: options.ca, servername: options.host }),
   });
-  while (!stopped && begun < total) {
-    begun++;
-    await once(kind, agent);
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.random() * pauseMs));
-  }
-  agent.destroy();
 }
 
 async function once(kind, agent) {
@@ -73,7 +79,10 @@ function note({ path, method = 'GET' }, reason) {
 function send(kind, agent, mayRetry) {
   const { path, method = 'GET', headers = {}, body = '' } = kind;
   return new Promise((resolve, reject) => {
-    const own = { Host: options.host ?? hostname, ...(body && { 'Content-Length': Buffer.byteLength(body) }) };
+    const own = {
+      Host: options.host ?? hostname,
+      ...(body && { 'Content-Length': Buffer.byteLength(body) }),
+    };
     const req = request({ agent, host: hostname, port, path, method, headers: { ...own, ...headers } });
     let answering = false;
     req.setTimeout(PATIENCE_MS, () => req.destroy(new Error('no answer in time')));

@@ -28,9 +28,9 @@ export interface LoadOptions {
   readonly ca?: string;
   /** Clients take turns at these. */
   readonly requests: readonly LoadRequest[];
-  /** Clients at the same time, each with a connection of its own. Default 8. */
+  /** Clients at the same time. Default 8. */
   readonly lanes?: number;
-  /** How many addresses of 127.0.0.0/8 they come from: limits count by address. Default 1. */
+  /** How many addresses of 127.0.0.0/8 they come from, in turn: limits count by address. Default 1. */
   readonly addresses?: number;
   /** Stops after so many requests; unset: when it is told to. */
   readonly total?: number;

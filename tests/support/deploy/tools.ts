@@ -12,8 +12,10 @@ interface Tool {
   readonly inCi?: boolean;
 }
 
-const runs = (binary: string, ...args: string[]) => () =>
-  spawnSync(binary, args, { stdio: 'ignore' }).error === undefined;
+const runs =
+  (binary: string, ...args: string[]) =>
+  () =>
+    spawnSync(binary, args, { stdio: 'ignore' }).error === undefined;
 
 const apt = (...packages: string[]) => `apt-get install --no-install-recommends ${packages.join(' ')}`;
 
