@@ -4,6 +4,8 @@ export interface Launch {
   readonly workerSlot: number | undefined;
   /** Under PM2: which instance this is, from 0. */
   readonly pm2Instance: number | undefined;
+  /** Under PM2: the file it shows with `pm2 logs`; undefined where it keeps none. */
+  readonly pm2LogFile: string | undefined;
   /** systemd listens to news of the service there. */
   readonly notifySocket: string | undefined;
   /** systemd restarts the service when it hears nothing for so long. */
@@ -34,6 +36,7 @@ export function readLaunch(env: Environment, pid = process.pid): Launch {
   return {
     workerSlot,
     pm2Instance: wholeNumber(env.NODE_APP_INSTANCE),
+    pm2LogFile: env.pm_out_log_path === '/dev/null' ? undefined : env.pm_out_log_path || undefined,
     notifySocket: env.NOTIFY_SOCKET || undefined,
     watchdogMs:
       watchdogUsec && (!env.WATCHDOG_PID || isForUs('WATCHDOG_PID')) ? watchdogUsec / 1000 : undefined,
