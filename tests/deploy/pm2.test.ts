@@ -1,0 +1,234 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { describeWithNpm } from '../support/deploy/npm-program.ts';
+import { isRunning, Pm2, PM2 } from '../support/deploy/pm2.ts';
+import { repositoryPath } from '../support/deploy/render.ts';
+import { until } from '../support/deploy/until.ts';
+import { allAnswered, Visitors } from '../support/deploy/visitors.ts';
+import { freePort } from '../support/redis-server.ts';
+
+const ROOT = repositoryPath();
+const SECRET = 'a-secret-of-the-host-a-secret-of-the-host';
+const START = ['start', 'ecosystem.config.js', '--env', 'production'];
+
+describeWithNpm(PM2, 'PM2', (bin) => {
+  let pm2: Pm2;
+  let port: number;
+  let visitors: Visitors | undefined;
+
+  beforeAll(async () => {
+    port = await freePort();
+    pm2 = await Pm2.create(bin, {
+      PORT: String(port),
+      WEB_CONCURRENCY: '2',
+      // How often PM2 looks at the memory: half a minute, unless told.
+      PM2_WORKER_INTERVAL: '500',
+    });
+    await pm2.run(START, { cwd: ROOT });
+  });
+
+  afterEach(() => {
+    visitors?.kill();
+    visitors = undefined;
+  });
+
+  afterAll(async () => {
+    await pm2.kill();
+  });
+
+  const visit = async (path = '/livez') => (visitors = await Visitors.on(`http://127.0.0.1:${port}${path}`));
+  const statuses = async () => (await pm2.list()).map(({ pm2_env }) => pm2_env.status);
+
+  test('starts as many instances as WEB_CONCURRENCY says, in production mode, on one port', async () => {
+    expect(await statuses()).toEqual(['online', 'online']);
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+    expect(response.status).toBe(200);
+  });
+
+  test('the log of all instances is in one file, and is shown as it comes', async () => {
+    await until('both have logged their start', async () => {
+      return (await pm2.logs('logs/app-out.log')).split('"env":"production"').length === 3;
+    });
+    const follow = spawn(pm2.command('pm2'), ['logs', 'app', '--raw', '--lines', '0'], { env: pm2.env });
+    let shown = '';
+    follow.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    await until('a request is shown', async () => {
+      await fetch(`http://127.0.0.1:${port}/readyz?look`);
+      return shown.includes('"msg":"request"');
+    });
+    expect(shown).toMatch(/^\{.*"path":"\/readyz.*\}$/m);
+    follow.kill();
+    await once(follow, 'exit');
+  });
+
+  test('reload replaces all instances five times, and no request fails', async () => {
+    const load = await visit();
+    for (let round = 0; round < 5; round++) {
+      const before = await pm2.pids();
+      await pm2.run(['reload', 'app']);
+      const after = await pm2.pids();
+      expect(after).toHaveLength(2);
+      expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+      await load.more(20);
+    }
+    const counts = await load.stop();
+    expect(counts).toMatchObject(allAnswered(counts));
+    // The last words of each instance are in the log as well.
+    const drained = (await pm2.logs('logs/app-out.log')).match(/"msg":"drained"/g);
+    expect(drained).toHaveLength(10);
+  }, 120_000);
+
+  test('scale +1 adds an instance, and no request fails; scale 2 takes it away again', async () => {
+    const load = await visit();
+    await pm2.run(['scale', 'app', '+1']);
+    await until('three instances are online', async () => {
+      return (await statuses()).join() === 'online,online,online';
+    });
+    await load.more(50);
+    await pm2.run(['scale', 'app', '2']);
+    await until('two instances are online', async () => (await statuses()).join() === 'online,online');
+    await load.more(50);
+    const counts = await load.stop();
+    expect(counts).toMatchObject(allAnswered(counts));
+  });
+
+  test('an instance that is killed comes back', async () => {
+    const [victim] = await pm2.list();
+    if (!victim) throw new Error('there is no instance');
+    process.kill(victim.pid, 'SIGKILL');
+    await until('it was started again', async () => {
+      const now = (await pm2.list()).find(({ pm_id }) => pm_id === victim.pm_id);
+      return now?.pm2_env.status === 'online' && now.pid !== victim.pid && isRunning(now.pid);
+    });
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  });
+
+  test('an instance above the memory limit is reloaded, and no request fails', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'pm2-memory-')), 'small.config.mjs');
+    const app = `{ ...original[0], name: 'small', instances: 1, max_memory_restart: '20M' }`;
+    await writeFile(
+      file,
+      `import { apps as original } from '${ROOT}ecosystem.config.js';\nexport const apps = [${app}];`,
+    );
+    const other = String(await freePort());
+    await pm2.run(['start', file, '--env', 'production'], { env: { PORT: other } });
+    visitors = await Visitors.on(`http://127.0.0.1:${other}/livez`);
+    const [first] = await pm2.list('small');
+    await until('it is another process', async () => {
+      const [now] = await pm2.list('small');
+      return now?.pm2_env.status === 'online' && now.pid !== first?.pid;
+    });
+    const counts = await visitors.stop();
+    expect(counts).toMatchObject(allAnswered(counts));
+    await pm2.run(['delete', 'small']);
+    await rm(join(file, '..'), { recursive: true });
+  }, 90_000);
+
+  test('a bad configuration ends with 78 and is not tried again', async () => {
+    const bad = await Pm2.create(bin, { PORT: 'a port', WEB_CONCURRENCY: '1' });
+    try {
+      await bad.run(START, { cwd: ROOT });
+      await sleep(3000);
+      const [instance] = await bad.list();
+      expect(instance?.pid).toBe(0);
+      expect(instance?.pm2_env).toMatchObject({ status: 'waiting restart', restart_time: 0, exit_code: 78 });
+      expect(await bad.logs('logs/app-error.log')).toMatch(/^config: PORT .*\n$/);
+    } finally {
+      await bad.kill();
+    }
+  });
+
+  test('a reload after `current` was switched runs the other release; PM2 never knows a secret of .env', async () => {
+    const host = await mkdtemp(join(tmpdir(), 'pm2-host-'));
+    for (const version of ['1.0.0', '1.1.0']) await putRelease(host, version);
+    await symlink('releases/1.0.0', join(host, 'current'));
+    port = await freePort();
+    const other = await Pm2.create(bin, { PORT: String(port), WEB_CONCURRENCY: '2', SESSION_SECRETS: '' });
+    try {
+      await other.run(START, { cwd: join(host, 'current') });
+      const load = await visit('/version.txt');
+      await load.answers('1.0.0');
+      await rm(join(host, 'current'));
+      await symlink('releases/1.1.0', join(host, 'current'));
+      await other.run(['reload', 'app']);
+      await load.answers('1.1.0');
+      expect(await other.run(['jlist'])).not.toContain(SECRET);
+      const counts = await load.stop();
+      expect(counts).toMatchObject(allAnswered(counts));
+    } finally {
+      await other.kill();
+      await rm(host, { recursive: true });
+    }
+  }, 90_000);
+
+  test('pm2-runtime, told to stop, answers what is in flight and ends in time', async () => {
+    const own = String(await freePort());
+    const runtime = await Pm2.create(bin, { PORT: own });
+    const child = spawn(runtime.command('pm2-runtime'), START, {
+      cwd: ROOT,
+      env: runtime.env,
+      stdio: 'ignore',
+    });
+    try {
+      await until('it is ready', () => answers(`http://127.0.0.1:${own}/readyz`), { seconds: 30 });
+      const upload = await slowUpload(Number(own));
+      child.kill('SIGTERM');
+      await sleep(500);
+      expect(await upload.finish()).toMatch(/^HTTP\/1\.1 4/);
+      expect(await endOf(child, 35)).toEqual({ code: 0, signal: null });
+    } finally {
+      child.kill('SIGKILL');
+      await runtime.kill();
+    }
+  }, 90_000);
+});
+
+/** A release as far as PM2 sees it: the real one is tested in release.test.ts. */
+async function putRelease(host: string, version: string): Promise<void> {
+  const folder = join(host, 'releases', version);
+  await mkdir(folder, { recursive: true });
+  for (const name of ['dist', 'public', 'data', 'package.json', 'ecosystem.config.js']) {
+    await cp(repositoryPath(name), join(folder, name), { recursive: true });
+  }
+  await symlink(repositoryPath('node_modules'), join(folder, 'node_modules'));
+  await writeFile(join(folder, 'public', 'version.txt'), version);
+  await writeFile(join(folder, '.env'), `SESSION_SECRETS=${SECRET}\n`);
+}
+
+/** A request that is under way until it is finished: its body is missing. */
+async function slowUpload(port: number): Promise<{ finish: () => Promise<string> }> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+  socket.write(
+    'POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{',
+  );
+  // Until the server has read the headers, it may take the connection for an idle one.
+  await sleep(500);
+  return {
+    finish: async () => {
+      socket.write('}');
+      await once(socket, 'close');
+      return answer;
+    },
+  };
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+async function endOf(child: ChildProcess, seconds: number) {
+  await until('it has ended', () => child.exitCode !== null || child.signalCode !== null, { seconds });
+  return { code: child.exitCode, signal: child.signalCode };
+}

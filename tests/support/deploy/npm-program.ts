@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from '@jest/globals';
+
+/**
+ * `describe` for suites that run a program from npm that is no dependency of the project: by its licence (PM2 is AGPL), or
+ * because nothing but its suite needs it. It is installed once, into a folder for temporary files.
+ *
+ * @param spec - name and exact version.
+ * @param suite - gets the folder with its commands.
+ */
+export function describeWithNpm(spec: string, name: string, suite: (bin: string) => void): void {
+  const bin = install(spec);
+  if (bin !== undefined) {
+    describe(name, () => {
+      suite(bin);
+    });
+    return;
+  }
+  const line = `${name}: not tested, because "npm install ${spec}" failed. It needs the network once.`;
+  if (process.env.CI === 'true') {
+    test(`${name} has what it needs`, () => {
+      throw new Error(line);
+    });
+  } else {
+    process.stderr.write(`skipped: ${line}\n`);
+    describe.skip(name, () => {
+      suite('');
+    });
+  }
+}
+
+function install(spec: string): string | undefined {
+  const folder = join(tmpdir(), 'npm-programs', spec.replaceAll('/', '-'));
+  const bin = join(folder, 'node_modules', '.bin');
+  if (existsSync(bin)) return bin;
+  mkdirSync(join(folder, '..'), { recursive: true });
+  // Renamed when it is complete: another run may look for it just now.
+  const fresh = mkdtempSync(`${folder}-`);
+  const options = ['--no-audit', '--no-fund', '--loglevel=error'];
+  const { status } = spawnSync('npm', ['install', '--prefix', fresh, ...options, spec], {
+    stdio: 'ignore',
+    timeout: 120_000,
+  });
+  if (status !== 0) return undefined;
+  try {
+    renameSync(fresh, folder);
+  } catch {
+    // The other run was faster; its folder is as good.
+  }
+  return existsSync(bin) ? bin : undefined;
+}
