@@ -10,11 +10,11 @@ import type { Request } from 'express';
  * @param vary - the names of request headers that the handler reads, in lower case.
  */
 export function responseKey(req: Request, vary: readonly string[]): string {
-  const { host = '' } = req.headers;
+  const { host = '', 'x-forwarded-host': forwarded } = req.headers;
   // Express says undefined for a request without a Host.
-  const seen = req.host as string | undefined;
-  const rawHost = seen === undefined || seen === host ? '' : `\nhost: ${host}`;
-  let key = `GET ${req.protocol}://${seen ?? ''}${rawHost}\n${sortQuery(req.originalUrl)}`;
+  const seen = forwarded === undefined ? host : ((req.host as string | undefined) ?? '');
+  const rawHost = seen === host ? '' : `\nhost: ${host}`;
+  let key = `GET ${req.protocol}://${seen}${rawHost}\n${sortQuery(req.originalUrl)}`;
   for (const name of vary) {
     const value = req.headers[name];
     if (value !== undefined) key += `\n${name}: ${String(value)}`;

@@ -89,6 +89,8 @@ class ShadowResponse {
   readonly #settle: Settle;
   readonly #parts: Buffer[] = [];
   #size = 0;
+  #ended = false;
+  #finished = false;
 
   constructor(req: Request, original: Response, maxBytes: number, settle: Settle) {
     this.#maxBytes = maxBytes;
@@ -112,6 +114,12 @@ class ShadowResponse {
         return res;
       },
     });
+    // Node 20 derives these from one another; Node 24 keeps each in a slot of its own, which no end() of ours sets.
+    Object.defineProperties(res, {
+      finished: { get: () => this.#ended },
+      writableEnded: { get: () => this.#ended },
+      writableFinished: { get: () => this.#finished },
+    });
     req.res = this.response;
   }
 
@@ -122,7 +130,7 @@ class ShadowResponse {
   }
 
   #isOver(): boolean {
-    return this.response.writableEnded || this.response.destroyed;
+    return this.#ended || this.response.destroyed;
   }
 
   #begin(): void {
@@ -163,8 +171,9 @@ class ShadowResponse {
     this.#write(args);
     // It was too large.
     if (this.#isOver()) return response;
-    (response as { finished: boolean }).finished = true;
+    this.#ended = true;
     process.nextTick(() => {
+      this.#finished = true;
       response.emit('finish');
       this.#settle.resolve({
         status: response.statusCode,

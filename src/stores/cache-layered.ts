@@ -11,7 +11,7 @@ import { Purges } from './cache-purges.ts';
 import { SharedEntries, type Found } from './cache-shared.ts';
 
 /** How long memory counts while purges may go unheard, in milliseconds: they must be seen within a second. */
-const UNHEARD_MS = 1000;
+const UNHEARD_MS = 900;
 
 /** Until the next attempt to refresh a value after one failed, in milliseconds. */
 const BACK_OFF_MS = 1000;

@@ -45,7 +45,8 @@ export async function startInstance(
 export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not so within ${timeoutMs} ms: ${condition.toString()}`);
+    if (performance.now() > deadline)
+      throw new Error(`not so within ${timeoutMs} ms: ${condition.toString()}`);
     await sleep(10);
   }
 }

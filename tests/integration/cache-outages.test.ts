@@ -1,0 +1,201 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createCache } from '../../src/stores/cache.ts';
+import { connectRedis } from '../../src/stores/redis.ts';
+import { heldLoad, newPrefix, silent, startInstance, until, type Instance } from '../support/caches.ts';
+import { testConfig } from '../support/config.ts';
+import { describeWithRedisServer } from '../support/describe-redis.ts';
+import { freePort, RedisServer } from '../support/redis-server.ts';
+
+const options = { ttl: 60, stale: 60, tags: ['tag'] };
+const failing = () => {
+  throw new Error('must not load');
+};
+
+/** How long something takes, in milliseconds. */
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+/** Redis behind a connection that can go silent without being closed, like one a firewall forgot. */
+async function startTunnel(port: number) {
+  let silentNow = false;
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1');
+    const forgotten = silentNow;
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.on('error', () => undefined).on('close', () => to.destroy());
+      from.on('data', (bytes) => {
+        if (forgotten || !silentNow) to.write(bytes);
+      });
+    }
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** Connections that are open now say nothing any more; new ones work. */
+    forget: () => {
+      silentNow = true;
+    },
+    stop: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+describeWithRedisServer('while Redis', () => {
+  let server: RedisServer;
+  let prefix: string;
+  let a: Instance;
+  let b: Instance;
+
+  beforeEach(async () => {
+    server = await RedisServer.start();
+    prefix = newPrefix();
+    [a, b] = await Promise.all([startInstance(server.url, prefix), startInstance(server.url, prefix)]);
+  });
+  afterEach(async () => {
+    server.resume();
+    await Promise.all([a.close(), b.close()]);
+    await server.stop();
+  });
+
+  const inRedis = async (key: string) => (await b.cache.fetch(key, options, () => 'x')).state === 'HIT';
+
+  test('is killed, look-ups are misses that load at once, and after its restart it is used again', async () => {
+    await a.cache.wrap('key', options, () => 'before');
+    await server.kill();
+    await until(() => !a.redis.isUp());
+    // Memory counts for a second more: purges can't be heard now.
+    await sleep(1100);
+    expect(
+      await timed(async () => {
+        expect(await a.cache.fetch('key', options, () => 'during')).toMatchObject({
+          value: 'during',
+          state: 'MISS',
+        });
+      }),
+    ).toBeLessThan(500);
+    await expect(a.cache.wrap('broken', options, failing)).rejects.toThrow('must not load');
+    await server.restart();
+    await until(() => a.redis.isUp() && b.redis.isUp());
+    await a.cache.wrap('again', options, () => 'after');
+    await until(() => inRedis('again'));
+  });
+
+  test('is killed, one process still loads a key once at a time', async () => {
+    await server.kill();
+    await until(() => !a.redis.isUp());
+    const slow = heldLoad('value');
+    const asked = Array.from({ length: 20 }, () => a.cache.wrap('key', options, slow.load));
+    await sleep(20);
+    slow.finish();
+    await Promise.all(asked);
+    expect(slow.count).toBe(1);
+  });
+
+  test('hangs, no look-up waits for more than about one command, and most for none', async () => {
+    await a.cache.wrap('held', options, () => 'held');
+    server.hang();
+    expect(await timed(() => a.cache.wrap('held', options, failing))).toBeLessThan(100);
+    expect(await timed(() => a.cache.wrap('first', options, () => 1))).toBeLessThan(1000);
+    expect(await timed(() => a.cache.wrap('second', options, () => 1))).toBeLessThan(100);
+    server.resume();
+    await until(() => a.redis.isUp() && b.redis.isUp());
+    await until(async () => {
+      await a.cache.wrap(`again ${Math.random()}`, options, () => 1);
+      return (await b.redis.client.keys(`${prefix}cache:*:entry:*`)).length > 1;
+    });
+  });
+
+  test('hangs in the middle of a load, the answer does not wait for it', async () => {
+    const slow = heldLoad('value');
+    const asked = a.cache.wrap('key', options, slow.load);
+    await until(() => slow.count === 1);
+    server.hang();
+    slow.finish();
+    expect(await timed(() => asked)).toBeLessThan(200);
+  });
+
+  test('is away, a purge takes effect here, and everywhere when it is back', async () => {
+    await a.cache.wrap('key', options, () => 'old');
+    await until(async () => (await b.cache.wrap('key', options, failing)) === 'old');
+    server.hang();
+    expect(await timed(() => a.cache.purgeTag('tag'))).toBeLessThan(1000);
+    expect(await a.cache.wrap('key', options, () => 'new')).toBe('new');
+    server.resume();
+    await until(async () => (await b.cache.wrap('key', options, () => 'newer')) === 'newer');
+  });
+
+  test('loses the connection that hears purges, memory counts for less than a second', async () => {
+    await b.cache.wrap('key', options, () => 'old');
+    await until(async () => (await a.cache.wrap('key', options, failing)) === 'old');
+    b.subscriber.client.disconnect();
+    await a.cache.purgeTag('tag');
+    const purgedAt = performance.now();
+    await until(async () => (await b.cache.wrap('key', options, () => 'new')) === 'new');
+    expect(performance.now() - purgedAt).toBeLessThan(1000);
+  });
+
+  test('can not be heard without anyone noticing, memory counts for a second, and the connection is made anew', async () => {
+    const tunnel = await startTunnel(server.port);
+    const c = await startInstance(server.url, prefix, { subscriberUrl: tunnel.url });
+    try {
+      await c.cache.wrap('key', options, () => 'old');
+      await sleep(1200);
+      tunnel.forget();
+      expect(await c.cache.wrap('key', options, failing)).toBe('old');
+      await a.cache.purgeTag('tag');
+      const purgedAt = performance.now();
+      await until(async () => (await c.cache.wrap('key', options, () => 'new')) === 'new');
+      expect(performance.now() - purgedAt).toBeLessThan(1000);
+      expect(c.subscriber.isUp()).toBe(true);
+      await once(c.subscriber.client, 'close');
+      await once(c.subscriber.client, 'ready');
+      await sleep(700);
+      await c.cache.wrap('key', options, failing);
+      await sleep(1200);
+      // It listens again: memory counts, without a look at Redis.
+      c.redis.client.disconnect();
+      expect(await c.cache.wrap('key', options, failing)).toBe('new');
+    } finally {
+      await c.close();
+      await tunnel.stop();
+    }
+  });
+});
+
+describeWithRedisServer('a cache without Redis at its start', () => {
+  test('loads at once, and shares as soon as Redis is there', async () => {
+    const server = RedisServer.notStarted(await freePort(), '/tmp');
+    const config = testConfig({ REDIS_URL: server.url });
+    const redis = connectRedis(config, silent);
+    const subscriber = connectRedis(config, silent, { role: 'subscriber' });
+    const cache = createCache({
+      redis,
+      subscriber,
+      logger: silent,
+      prefix: newPrefix(),
+      maxBytes: 1_000_000,
+    });
+    expect(await timed(() => cache.wrap('key', options, () => 1))).toBeLessThan(200);
+    await server.restart();
+    await until(() => redis.isUp() && subscriber.isUp());
+    await cache.wrap('other', options, () => 1);
+    await until(async () => (await redis.client.dbsize()) > 0);
+    await cache.close();
+    await Promise.all([redis.close(), subscriber.close()]);
+    await server.kill();
+  });
+});
