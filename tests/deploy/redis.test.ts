@@ -244,7 +244,7 @@ describeWith(['redis', 'openssl'], 'Redis with the files of deploy/redis', () =>
       timeout: 30_000,
     });
     for (const { admin } of nodes) {
-      const joined = async () => String(await admin.cluster('INFO')).includes('cluster_state:ok');
+      const joined = async () => (await admin.cluster('INFO')).includes('cluster_state:ok');
       await until('the nodes are one cluster', joined);
     }
 

@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import type { SessionData, Store } from 'express-session';
 import request from 'supertest';
 import { createTestApp } from '../test-app.ts';
@@ -63,21 +64,12 @@ function storeSession(store: Store, number: number): Promise<void> {
   const seenAt = Date.now() - (number % 20) * MINUTE_MS;
   const cookie = { originalMaxAge: 30 * MINUTE_MS, path: '/', httpOnly: true, sameSite: 'lax', secure: true };
   const session = { cookie, user: { id: `id-${number}`, name: `user ${number}` }, createdAt: seenAt, seenAt };
-  return new Promise((resolve, reject) => {
-    store.set(sessionId(number), session as SessionData, (error?: unknown) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
+  return promisify(store.set.bind(store))(sessionId(number), session as SessionData);
 }
 
-function hasSession(store: Store, number: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    store.get(sessionId(number), (error: unknown, session) => {
-      if (error) reject(error);
-      else resolve(session?.user?.id === `id-${number}`);
-    });
-  });
+async function hasSession(store: Store, number: number): Promise<boolean> {
+  const session = await promisify(store.get.bind(store))(sessionId(number));
+  return session?.user?.id === `id-${number}`;
 }
 
 function sessionId(number: number): string {
