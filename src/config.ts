@@ -171,21 +171,37 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret.
  */
 export function loadConfig(env: Environment = process.env, dotenvFile = '.env'): Config {
+  const { values, problems } = read(CONFIG_KEYS, env, dotenvFile);
+  const config = complete(values as Parsed);
+  problems.push(...insecurities(config, values));
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
+  return Object.freeze(config);
+}
+
+/**
+ * Where the primary listens for commands: for its client, which needs none of the app's secrets.
+ *
+ * @throws {ConfigError} when one of the two variables that say it is wrong.
+ */
+export function loadControlSocket(env: Environment = process.env, dotenvFile = '.env'): string {
+  const { values, problems } = read(['PORT', 'CONTROL_SOCKET'], env, dotenvFile);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return complete(values as Parsed).CONTROL_SOCKET;
+}
+
+function read(keys: readonly (keyof Parsed)[], env: Environment, dotenvFile: string) {
   const merged: Record<string, string> = {};
   for (const [key, value] of Object.entries(env)) if (value !== undefined) merged[key] = value;
   readDotenv({ path: dotenvFile, processEnv: merged, quiet: true });
 
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const key of CONFIG_KEYS) {
+  for (const key of keys) {
     const result = schema.shape[key].safeParse(readValue(merged, key, problems));
     if (result.success) values[key] = result.data;
     else problems.push(...result.error.issues.map((issue) => `${key} ${issue.message}`));
   }
-  const config = complete(values as Parsed);
-  problems.push(...insecurities(config, values));
-  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
-  return Object.freeze(config);
+  return { values: values as Partial<Parsed>, problems };
 }
 
 /** What started this process tells it, in variables that are not the app's to set: systemd, PM2, our own primary. */

@@ -78,7 +78,16 @@ async function serve(socket: Socket, commands: ControlCommands, logger: Logger):
     return;
   }
   const answer = await carryOut(line, commands, logger);
-  if (!socket.destroyed) socket.end(`${JSON.stringify(answer)}\n`);
+  if (socket.destroyed) return;
+  socket.write(`${JSON.stringify(answer)}\n`);
+  // The end of the connection says "done". A stop is done when this process is gone, which ends it.
+  if (!isStopping(answer)) socket.end();
+}
+
+function isStopping(answer: ControlAnswer): boolean {
+  return (
+    answer.ok && typeof answer.result === 'object' && answer.result !== null && 'stopping' in answer.result
+  );
 }
 
 /** undefined: the client has left, or goes on and on. */

@@ -76,7 +76,6 @@ export class WorkerLink {
       this.#tell({ type: 'beat', beat: pulse() });
     };
     setInterval(beat, BEAT_MS).unref();
-    beat();
   }
 
   /**
