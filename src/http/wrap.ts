@@ -38,7 +38,7 @@ export function wrap<Params = Request['params']>(
     try {
       const result = handler(req, res, call);
       if (result instanceof Readable) call.follow(sendStream(res, result));
-      else if (result instanceof Promise) call.follow(result);
+      else if (isThenable(result)) call.follow(result);
     } catch (error) {
       call.fail(error);
     }
@@ -63,7 +63,7 @@ class Call implements HandlerContext {
     return (this.#controller ??= this.#watch()).signal;
   }
 
-  follow(result: Promise<unknown>): void {
+  follow(result: PromiseLike<unknown>): void {
     result.then(
       (value) => {
         if (value instanceof Readable) this.follow(sendStream(this.#res, value));
@@ -109,6 +109,11 @@ export class ClientLeft extends Error {
   constructor() {
     super('the client closed the connection before it was answered');
   }
+}
+
+/** Not `instanceof Promise`: other libraries bring their own. */
+function isThenable(result: unknown): result is PromiseLike<unknown> {
+  return typeof (result as Partial<PromiseLike<unknown>> | undefined | null)?.then === 'function';
 }
 
 function isAbort(error: unknown): boolean {

@@ -27,6 +27,8 @@ const RESILIENT = {
   connectTimeout: 2000,
   // A command whose answer was lost may have been carried out; sending it again is the caller's decision.
   autoResendUnfulfilledCommands: false,
+  // How long a closed connection may linger; ioredis' 2 s would hold up the end of the process.
+  disconnectTimeout: 200,
   // A master that became a replica (failover) refuses writes: reconnect, which asks for the master, and send again.
   reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
 } as const satisfies Options;
