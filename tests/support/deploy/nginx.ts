@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { freePort } from '../redis-server.ts';
+import { accepts } from './accepts.ts';
 import { ask, type Question, type Reply } from './ask.ts';
 import { makeCertificate } from './certificate.ts';
 import { Daemon } from './daemon.ts';
@@ -134,21 +134,4 @@ export class Nginx {
   get #args(): string[] {
     return ['-e', 'stderr', '-c', this.folder.join('nginx/nginx.conf')];
   }
-}
-
-/** Whether something listens on the port. */
-export async function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    const settle = (result: boolean) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once('connect', () => {
-      settle(true);
-    });
-    socket.once('error', () => {
-      settle(false);
-    });
-  });
 }
