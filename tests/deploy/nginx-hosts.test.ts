@@ -111,6 +111,43 @@ describeWith(['nginx', 'brotli', 'openssl', 'redis'], 'deploy/nginx in front of 
   });
 });
 
+describeWith(['nginx', 'brotli', 'openssl', 'redis'], 'deploy/nginx in front of one cluster', () => {
+  let redis: RedisServer;
+  let host: AppHost;
+  let nginx: Nginx;
+  let load: Load | undefined;
+
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+    host = await AppHost.start({ REDIS_URL: redis.url, WEB_CONCURRENCY: '2' }, 'dist/cluster.js');
+    // As upstream.conf says: without the lines of the other host.
+    const other = 9;
+    nginx = await Nginx.start({
+      hosts: [host.port, other],
+      changes: [
+        ['app/upstream.conf', `    server 127.0.0.1:${other} max_fails=1 fail_timeout=5s;\n`, ''],
+        ['app/upstream.conf', `    server 127.0.0.1:${other} max_fails=0 backup;\n`, ''],
+      ],
+    });
+  });
+  afterAll(async () => {
+    load?.kill();
+    await nginx.stop();
+    await host.stop();
+    await redis.stop();
+  });
+
+  test('no request fails while the app rolls its workers over three times', async () => {
+    load = new Load({ ...nginx.target, ...CLIENTS, requests: [READ, WRITE] });
+    await load.goOn(200);
+    for (let round = 0; round < 3; round++) {
+      await host.reload();
+      await load.goOn(100);
+    }
+    expect(await load.stop()).toMatchObject({ failed: 0, wrong: 0, retried: 0, failures: [] });
+  });
+});
+
 /** 60 s and 72 s, both divided by 60. */
 const SHORT = { nginx: '1s', app: '1.2' };
 

@@ -15,16 +15,21 @@ export const USERS = ['ada', 'grace'].map((name) => ({ id: `id-${name}`, name, p
 export class AppHost {
   readonly port: number;
   readonly #env: Record<string, string>;
+  readonly #entry: string;
   #process: AppProcess | undefined;
 
-  private constructor(port: number, env: Record<string, string>) {
+  private constructor(port: number, env: Record<string, string>, entry: string) {
     this.port = port;
     this.#env = env;
+    this.#entry = entry;
   }
 
-  /** @param env - beside what production needs; without REDIS_URL it keeps sessions in memory. */
-  static async start(env: Record<string, string> = {}): Promise<AppHost> {
-    const host = new AppHost(await freePort(), {
+  /**
+   * @param env - beside what production needs; without REDIS_URL it keeps sessions in memory.
+   * @param entry - one process, or `dist/cluster.js` for a primary and its workers.
+   */
+  static async start(env: Record<string, string> = {}, entry = 'dist/server.js'): Promise<AppHost> {
+    const settings = {
       NODE_ENV: 'production',
       ...(env.REDIS_URL === undefined && { STORE: 'memory' }),
       SESSION_SECRETS: 'only-for-tests-only-for-tests-only-for-tests',
@@ -33,7 +38,8 @@ export class AppHost {
       COMPRESSION: 'off',
       LINGER_SECONDS: '1',
       ...env,
-    });
+    };
+    const host = new AppHost(await freePort(), settings, entry);
     await host.restart();
     return host;
   }
@@ -49,12 +55,20 @@ export class AppHost {
 
   /** Starts it and waits until it is ready. */
   async restart(): Promise<void> {
-    const app = new AppProcess({ ...this.#env, PORT: String(this.port) });
+    const app = new AppProcess({ ...this.#env, PORT: String(this.port) }, { entry: this.#entry });
     this.#process = app;
     await app.url();
     await until(`the app on port ${this.port} is ready`, async () => {
       return (await ask({ url: `${this.url}/readyz` })).status === 200;
     });
+  }
+
+  /** Rolls the workers of a cluster over, and waits until that is done. */
+  async reload(): Promise<void> {
+    const count = () => this.#process?.log.filter(({ msg }) => msg === 'reloaded').length ?? 0;
+    const before = count();
+    this.#process?.kill('SIGHUP');
+    await until('the cluster has reloaded', () => count() > before, { seconds: 30 });
   }
 
   /** Asks it to drain. */

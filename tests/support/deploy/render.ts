@@ -41,6 +41,7 @@ export class WorkFolder {
    * @throws {Error} for a placeholder that is not there: the shipped file has changed, and the test proves nothing.
    */
   render(source: string, target: string, replacements: Replacements): void {
+    for (const [placeholder] of replacements) assertListed(placeholder);
     const unused = new Set(replacements.map(([placeholder]) => placeholder));
     const pattern = new RegExp(replacements.map(([placeholder]) => escapeRegExp(placeholder)).join('|'), 'g');
     const values = new Map(replacements);
@@ -68,7 +69,19 @@ export class WorkFolder {
   }
 }
 
-function filesOf(path: string): string[] {
+/** The placeholders that deploy/README.md lists: the first column of its tables. */
+function listedPlaceholders(): string[] {
+  const text = readFileSync(repositoryPath('deploy', 'README.md'), 'utf8');
+  return [...text.matchAll(/^\| `([^`]+)`/gm)].map(([, placeholder = '']) => placeholder);
+}
+
+function assertListed(text: string): void {
+  if (listedPlaceholders().some((placeholder) => text.includes(placeholder))) return;
+  throw new Error(`deploy/README.md does not list what the test replaces: ${text}`);
+}
+
+/** Every file below a folder, or the file itself. */
+export function filesOf(path: string): string[] {
   if (statSync(path).isFile()) return [path];
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

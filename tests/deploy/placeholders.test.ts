@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { filesOf, repositoryPath } from '../support/deploy/render.ts';
+
+describe('the placeholders of deploy/README.md', () => {
+  const files = [...filesOf(repositoryPath('deploy')), repositoryPath('ecosystem.config.js')].filter(
+    (file) => !file.endsWith('.md'),
+  );
+  const texts = files.map((file) => readFileSync(file, 'utf8'));
+
+  test('are the only ones: no file has a name or an address that is made up in another way', () => {
+    const strangers = texts.flatMap(
+      (text) =>
+        text.match(/<[A-Z_]{3,}>|\bYOUR_\w+|\{\{\s*\w+\s*\}\}|\b(?:[\w-]+\.)?example\.(?:org|net)\b/g) ?? [],
+    );
+    expect(strangers).toEqual([]);
+  });
+});
