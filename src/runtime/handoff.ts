@@ -54,10 +54,18 @@ export class Handoffs {
     });
 
     // When the channel is closed, all the worker has said was read: what is not acknowledged by now never was.
+    let disconnected = false;
     child.once('disconnect', () => {
+      disconnected = true;
       for (const members of this.#members.values()) members.delete(worker);
       for (const [seq, handoff] of pending) this.#giveBack(worker, seq, handoff);
       pending.clear();
+    });
+    // While a connection is on its way Node puts the event off until the worker has it, which a dead one never will.
+    child.once('close', () => {
+      setImmediate(() => {
+        if (!disconnected) child.emit('disconnect');
+      });
     });
   }
 

@@ -1,0 +1,179 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { isRunning } from '../../support/cluster/processes.ts';
+import { BAD_SERVERS } from '../../support/cluster/releases.ts';
+import { clusterSuite } from '../../support/cluster/suite.ts';
+
+const suite = clusterSuite();
+
+describe('the start', () => {
+  test('is over when all workers serve: then the pid file is written, over a stale one', async () => {
+    const releases = await suite.host();
+    await writeFile(join(releases.root, 'app.pid'), '1\n');
+    const cluster = await suite.start({ releases });
+    await cluster.until('the pid file is written', async () => {
+      return (await readFile(cluster.pidFile, 'utf8')) === `${cluster.pid}\n`;
+    });
+    expect(await cluster.status()).toMatchObject({ state: 'serving', ready: 2, target: 2, generation: 1 });
+    cluster.signal('SIGTERM');
+    expect(await cluster.exit()).toEqual({ code: 0, signal: null });
+    await expect(readFile(cluster.pidFile)).rejects.toThrow('ENOENT');
+    await expect(readFile(cluster.controlSocket)).rejects.toThrow('ENOENT');
+  }, 60_000);
+
+  test('with a bad configuration ends with 78 in under a second, and names the variable', async () => {
+    const begun = performance.now();
+    const cluster = await suite.launch({ env: { HANG_TIMEOUT_SECONDS: 'soon' } });
+    expect(await cluster.exit()).toEqual({ code: 78, signal: null });
+    expect(cluster.output).toContain('HANG_TIMEOUT_SECONDS must be a number');
+    // A second on a machine that does nothing else.
+    expect(performance.now() - begun).toBeLessThan(5000);
+  }, 60_000);
+
+  test.each(Object.entries(BAD_SERVERS).slice(0, 3))(
+    'of code that %s ends with 3 at once, and says the cause once',
+    async (name, server) => {
+      const releases = await suite.host();
+      await releases.deploy(name, { server });
+      const cluster = await suite.launch({ releases });
+      expect(await cluster.exit()).toEqual({ code: 3, signal: null });
+      expect(cluster.lines('worker crashed')).toHaveLength(1);
+      expect(cluster.output.split('SyntaxError:').length).toBeLessThanOrEqual(2);
+      expect(cluster.output.split('Error: this release is broken').length).toBeLessThanOrEqual(2);
+    },
+    60_000,
+  );
+
+  test('of code that is never ready ends with 3 after the boot timeout', async () => {
+    const releases = await suite.host();
+    await releases.deploy('bad', { server: BAD_SERVERS['is never ready'] });
+    const cluster = await suite.launch({ releases, env: { BOOT_TIMEOUT_SECONDS: '1' } });
+    expect(await cluster.exit()).toEqual({ code: 3, signal: null });
+    expect(cluster.output).toContain('was not ready in time');
+  }, 60_000);
+
+  test('on a port that is taken ends with 3 and says so', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    suite.cleanUp(() => server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const cluster = await suite.launch({ env: { PORT: String(port) } });
+    expect(await cluster.exit()).toEqual({ code: 3, signal: null });
+    expect(cluster.output).toContain('another process does');
+  }, 60_000);
+
+  test('of a worker that finds its configuration wrong ends with 78', async () => {
+    const releases = await suite.host();
+    await releases.deploy('bad', { server: 'process.exit(78);\n' });
+    const cluster = await suite.launch({ releases });
+    expect(await cluster.exit()).toEqual({ code: 78, signal: null });
+  }, 60_000);
+
+  test('with STORE=memory starts one worker, and keeps it one', async () => {
+    const cluster = await suite.start({ env: { STORE: 'memory', REDIS_URL: '', WEB_CONCURRENCY: '4' } });
+    expect(await cluster.status()).toMatchObject({ target: 1, ready: 1 });
+    expect(await cluster.control('scale', '+1')).toEqual({
+      ok: false,
+      error: '1 is the most with STORE=memory, which processes do not share; use Redis',
+    });
+    cluster.signal('SIGTTIN');
+    await cluster.logged('not scaled');
+  }, 60_000);
+
+  test('in development makes up one secret and one password for all workers', async () => {
+    const env = { NODE_ENV: 'development', LOG_FORMAT: 'json', SESSION_SECRETS: '' };
+    const cluster = await suite.start({ env });
+    const told = new Map<unknown, unknown>();
+    await cluster.until('both workers have told', async () => {
+      const { pid, ...secrets } = await cluster.json('/test/secret');
+      told.set(pid, secrets);
+      return told.size === 2;
+    });
+    const [one, other] = [...told.values()];
+    expect(one).toEqual(other);
+    expect(one).toEqual({ SESSION_SECRETS: [expect.any(String)], DEMO_PASSWORD: expect.any(String) });
+    expect(cluster.output.split('log in as \\"demo\\"')).toHaveLength(2);
+  }, 60_000);
+});
+
+describe('the stop', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s to the whole group answers what is in flight, and ends with 0',
+    async (signal) => {
+      const cluster = await suite.start();
+      const pids = await cluster.workers();
+      const slow = cluster.json('/test/slow?ms=2000');
+      await cluster.untilStatus('it is in flight', ({ workers }) =>
+        workers.some(({ inFlight }) => inFlight === 1),
+      );
+      cluster.signalGroup(signal);
+      expect(await slow).toEqual({ pid: expect.any(Number) });
+      expect(await cluster.exit()).toEqual({ code: 0, signal: null });
+      expect(pids.filter(isRunning)).toEqual([]);
+      expect(cluster.lines('worker left', { code: 0 })).toHaveLength(2);
+    },
+    60_000,
+  );
+
+  test('a second SIGTERM, or SIGQUIT, gives requests two seconds', async () => {
+    for (const quick of ['SIGTERM', 'SIGQUIT'] as const) {
+      const cluster = await suite.start();
+      const slow = cluster.json('/test/slow?ms=60000');
+      const cut = slow.catch((error: unknown) => (error as Error).message);
+      await cluster.untilStatus('it is in flight', ({ workers }) =>
+        workers.some(({ inFlight }) => inFlight === 1),
+      );
+      if (quick === 'SIGTERM') {
+        cluster.signal('SIGTERM');
+        await cluster.logged('draining', { times: 2 });
+        // Within 300 ms it would be taken for an echo of the first.
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      const begun = performance.now();
+      cluster.signal(quick);
+      expect(await cluster.exit()).toEqual({ code: 0, signal: null });
+      expect(await cut).toBe('fetch failed');
+      expect(performance.now() - begun).toBeLessThan(8000);
+    }
+  }, 90_000);
+
+  test('waits no longer than the budget for a request without an end', async () => {
+    const cluster = await suite.start({ env: { DRAIN_TIMEOUT_SECONDS: '1', KILL_GRACE_SECONDS: '1' } });
+    const endless = cluster.json('/test/slow?ms=60000').catch((error: unknown) => (error as Error).message);
+    await cluster.untilStatus('it is in flight', ({ workers }) =>
+      workers.some(({ inFlight }) => inFlight === 1),
+    );
+    cluster.signal('SIGTERM');
+    expect(await cluster.exit()).toEqual({ code: 0, signal: null });
+    expect(await endless).toBe('fetch failed');
+    expect(cluster.lines('worker left', { code: 1 })).toHaveLength(1);
+  }, 60_000);
+
+  test('by the death of the primary: workers answer what is in flight and leave, none is orphaned', async () => {
+    const cluster = await suite.start();
+    const pids = await cluster.workers();
+    const slow = cluster.json('/test/slow?ms=1500');
+    await cluster.untilStatus('it is in flight', ({ workers }) =>
+      workers.some(({ inFlight }) => inFlight === 1),
+    );
+    cluster.signal('SIGKILL');
+    expect(await slow).toEqual({ pid: expect.any(Number) });
+    await cluster.until('the workers have left', () => !pids.some(isRunning));
+  }, 60_000);
+
+  test('workers ignore signals to the group that mean the primary: HUP, TTIN, TTOU, USR1', async () => {
+    const cluster = await suite.start();
+    const before = await cluster.workers();
+    for (const signal of ['SIGTTIN', 'SIGTTOU', 'SIGUSR1'] as const) cluster.signalGroup(signal);
+    await cluster.logged('scaling', { times: 2 });
+    await cluster.untilStatus('two are left', ({ workers }) => workers.length === 2);
+    expect(await cluster.workers()).toEqual(before);
+    expect(cluster.output).not.toContain('Debugger listening');
+    cluster.signalGroup('SIGHUP');
+    await cluster.logged('reloaded');
+    expect(cluster.lines('worker crashed')).toEqual([]);
+  }, 60_000);
+});

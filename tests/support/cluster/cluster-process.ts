@@ -1,0 +1,176 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { sendCommand } from '../../../src/runtime/control-client.ts';
+import type { ControlAnswer } from '../../../src/runtime/control.ts';
+import type { Status } from '../../../src/runtime/status.ts';
+import { until } from '../deploy/until.ts';
+import { freePort } from '../redis-server.ts';
+import { isRunning, signal } from './processes.ts';
+import type { Releases } from './releases.ts';
+
+type LogLine = Record<string, unknown> & { msg?: string };
+
+export interface ClusterOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** What to run instead of node, with node's arguments behind it. */
+  readonly wrapper?: readonly string[];
+  /** Default: the release's cluster.js. */
+  readonly entry?: string;
+}
+
+/** How long anything may take on a busy machine, in seconds. */
+const PATIENCE_SECONDS = 60;
+
+/** The built app as `npm start` runs it, in a process group of its own. Two workers unless `env` says otherwise. */
+export class ClusterProcess {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly controlSocket: string;
+  readonly pidFile: string;
+  output = '';
+  readonly #seen = new Set<number>();
+
+  private constructor(
+    child: ChildProcess,
+    place: Pick<ClusterProcess, 'port' | 'adminPort' | 'controlSocket' | 'pidFile'>,
+  ) {
+    this.child = child;
+    this.port = place.port;
+    this.adminPort = place.adminPort;
+    this.controlSocket = place.controlSocket;
+    this.pidFile = place.pidFile;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    }
+  }
+
+  /** Starts it and does not wait. */
+  static async launch(releases: Releases, options: ClusterOptions = {}): Promise<ClusterProcess> {
+    const { wrapper = [], entry = join(releases.current, 'dist/cluster.js') } = options;
+    const place = {
+      port: await freePort(),
+      adminPort: await freePort(),
+      controlSocket: join(releases.root, 'control.sock'),
+      pidFile: join(releases.root, 'app.pid'),
+    };
+    const [command, ...args] = [...wrapper, process.execPath, entry] as [string, ...string[]];
+    const child = spawn(command, args, {
+      cwd: releases.current,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env.PATH,
+        NODE_ENV: 'production',
+        SESSION_SECRETS: 'a-secret-for-tests-that-is-long-enough-0123456789',
+        REDIS_URL: 'redis://127.0.0.1:1',
+        WEB_CONCURRENCY: '2',
+        HOST: '127.0.0.1',
+        PORT: String(place.port),
+        ADMIN_PORT: String(place.adminPort),
+        CONTROL_SOCKET: place.controlSocket,
+        PID_FILE: place.pidFile,
+        DIAGNOSTICS_DIR: releases.root,
+        LINGER_SECONDS: '0.3',
+        ...options.env,
+      },
+    });
+    return new ClusterProcess(child, place);
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The log so far, one object a line. */
+  get log(): LogLine[] {
+    return this.output
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  lines(message: string, fields: Record<string, unknown> = {}): LogLine[] {
+    return this.log.filter(
+      (line) => line.msg === message && Object.entries(fields).every(([key, value]) => line[key] === value),
+    );
+  }
+
+  /** Waits until so many such lines were logged; returns the last of them. */
+  async logged(
+    message: string,
+    { fields = {}, times = 1 }: { fields?: Record<string, unknown>; times?: number } = {},
+  ): Promise<LogLine> {
+    const what = `${times} × "${message}" ${JSON.stringify(fields)} in the log`;
+    await this.until(what, () => this.lines(message, fields).length >= times || this.#exited);
+    const line = this.lines(message, fields)[times - 1];
+    if (!line) throw new Error(`it ended without ${what}:\n${this.output}`);
+    return line;
+  }
+
+  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+    await until(what, condition, { seconds: PATIENCE_SECONDS }).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}\n${this.output}`);
+    });
+  }
+
+  async control(command: string, ...args: string[]): Promise<ControlAnswer> {
+    return sendCommand(this.controlSocket, { command, args });
+  }
+
+  async status(): Promise<Status> {
+    const answer = await this.control('status');
+    if (!answer.ok) throw new Error(answer.error);
+    const status = answer.result as Status;
+    for (const { pid } of status.workers) if (pid !== undefined) this.#seen.add(pid);
+    return status;
+  }
+
+  async untilStatus(what: string, condition: (status: Status) => boolean): Promise<Status> {
+    let last: Status | undefined;
+    await this.until(what, async () => condition((last = await this.status())));
+    return last ?? this.status();
+  }
+
+  /** The pids of the workers that are ready, by slot. */
+  async workers(): Promise<number[]> {
+    const { workers } = await this.status();
+    return workers.filter(({ state }) => state === 'ready').map(({ pid }) => pid ?? 0);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    signal(this.pid, name);
+  }
+
+  /** To the primary and all its workers, as a terminal does it. */
+  signalGroup(name: NodeJS.Signals): void {
+    signal(-this.pid, name);
+  }
+
+  async json(path: string): Promise<Record<string, unknown>> {
+    const response = await fetch(this.url + path, { headers: { connection: 'close' } });
+    return (await response.json()) as Record<string, unknown>;
+  }
+
+  async exit(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    if (!this.#exited) await once(this.child, 'exit');
+    return { code: this.child.exitCode, signal: this.child.signalCode };
+  }
+
+  /** Ends whatever is left of it. */
+  async stop(): Promise<void> {
+    signal(-this.pid, 'SIGCONT');
+    signal(-this.pid, 'SIGKILL');
+    await this.exit();
+    for (const pid of this.#seen) if (isRunning(pid)) signal(pid, 'SIGKILL');
+  }
+
+  get #exited(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+}
