@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
-import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { destination, pino, type DestinationStream, type Logger } from 'pino';
 import { loadLaunch, type Config } from '../config.ts';
+import { batchLines } from './log-batch.ts';
 
 export type { Logger } from 'pino';
 
@@ -28,8 +29,9 @@ const redactedPaths = [
 /**
  * The application's logger: one JSON object a line on stdout, pretty in development.
  *
- * Lines are written asynchronously; pino writes what is left when the process exits, be it by `process.exit` or by an
- * uncaught exception. Only SIGKILL and a signal nobody handles lose lines, so the entries handle SIGTERM and SIGINT.
+ * Lines are written asynchronously, some milliseconds' together; what is left is written when the process exits, be it
+ * by `process.exit` or by an uncaught exception. Only SIGKILL and a signal nobody handles lose lines, so the entries
+ * handle SIGTERM and SIGINT.
  *
  * @param stream - where lines go instead of stdout, for tests.
  * @see https://getpino.io/#/docs/asynchronous
@@ -42,12 +44,26 @@ export function createLogger(
     {
       level: config.LOG_LEVEL,
       base: { pid: process.pid },
-      timestamp: stdTimeFunctions.isoTime,
+      timestamp: isoTime(),
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: redactedPaths, censor: '[redacted]' },
     },
     stream,
   );
+}
+
+/** pino's isoTime, which makes the text anew for each line, while many lines fall into one millisecond. */
+function isoTime(): () => string {
+  let last = 0;
+  let text = '';
+  return () => {
+    const now = Date.now();
+    if (now !== last) {
+      last = now;
+      text = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return text;
+  };
 }
 
 function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
@@ -56,7 +72,9 @@ function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
     if (pretty) return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', sync: true });
   }
   const { pm2LogFile } = loadLaunch();
-  return pm2LogFile === undefined ? destination({ dest: 1, sync: false }) : openPm2Log(pm2LogFile);
+  return pm2LogFile === undefined
+    ? batchLines(destination({ dest: 1, sync: false }))
+    : openPm2Log(pm2LogFile);
 }
 
 /**
