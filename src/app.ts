@@ -11,11 +11,14 @@ import { csrf } from './http/csrf.ts';
 import { errorHandler, notFound } from './http/error-handler.ts';
 import { health } from './http/health.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
+import { inOrder } from './http/in-order.ts';
+import { leanJson } from './http/lean-json.ts';
 import { responseCache } from './http/response-cache.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { PLAIN_SESSION_COOKIE, requireUser, SECURE_SESSION_COOKIE, sessions } from './http/session.ts';
 import { staticFiles } from './http/static.ts';
 import type { Toolkit } from './http/toolkit.ts';
+import { rememberTrust, type Trusts } from './http/trust.ts';
 import { wellFormed } from './http/well-formed.ts';
 import type { Lifecycle } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -41,20 +44,22 @@ export async function createApp(parts: AppParts): Promise<Express> {
   const files = await staticFiles(projectPath('public'), { hashed: config.NODE_ENV !== 'development' });
   const app = settings(express(), config);
 
-  app.use(accessLog(logger));
-  app.use(requestContext());
-  app.use(securityHeaders());
   app.use(
-    health({
-      lifecycle,
-      storeIsUp: () => stores.isUp(),
-      readyRequiresStore: config.READY_REQUIRES_REDIS,
-    }),
+    inOrder(
+      accessLog(logger),
+      requestContext(),
+      securityHeaders(),
+      health({
+        lifecycle,
+        storeIsUp: () => stores.isUp(),
+        readyRequiresStore: config.READY_REQUIRES_REDIS,
+      }),
+      wellFormed(),
+    ),
   );
-  app.use(wellFormed());
-  app.use(cors({ origins: config.CORS_ORIGINS }));
+  if (config.CORS_ORIGINS.length > 0) app.use(cors({ origins: config.CORS_ORIGINS }));
   if (config.COMPRESSION) app.use(compress());
-  app.use(await features(toolkit(parts), (name) => files.url(name)));
+  await features(app, toolkit(parts), (name) => files.url(name));
   // Behind the features: a look into the file system for each of their requests would cost more than they do.
   app.use(files.handler);
   app.use(notFound());
@@ -65,11 +70,15 @@ export async function createApp(parts: AppParts): Promise<Express> {
 function settings(app: Express, config: Config): Express {
   app.set('env', config.NODE_ENV);
   app.set('trust proxy', config.TRUST_PROXY);
+  if (Array.isArray(config.TRUST_PROXY)) {
+    app.set('trust proxy', rememberTrust(app.get('trust proxy fn') as Trusts));
+  }
   // "a[b]=c" stays a flat key: no objects made up by a client where a string is meant.
   app.set('query parser', 'simple');
   // A hash of every answer pays only where clients ask again for the same: the response cache does it there.
   app.set('etag', false);
   app.disable('x-powered-by');
+  leanJson(app);
   app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;
   return app;
 }

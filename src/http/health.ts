@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import { Router, type RequestHandler } from 'express';
 import type { Lifecycle, Phase } from '../runtime/lifecycle.ts';
 import { route } from './route.ts';
 
@@ -10,13 +10,16 @@ export interface HealthOptions {
   readonly readyRequiresStore?: boolean;
 }
 
+/** What may be a probe; the router says whether it is one. */
+const PROBES = /^\/(?:livez|readyz)/i;
+
 /**
  * `/livez`: the process answers; it never asks a dependency, or Redis being down would have every worker restarted.
  * `/readyz`: send it traffic, or don't (503: it starts or drains).
  *
  * @see https://kubernetes.io/docs/reference/using-api/health-checks/
  */
-export function health({ lifecycle, storeIsUp, readyRequiresStore = false }: HealthOptions): Router {
+export function health({ lifecycle, storeIsUp, readyRequiresStore = false }: HealthOptions): RequestHandler {
   const router = Router();
   route(router, '/livez', {
     get: (_req, res) => {
@@ -33,7 +36,10 @@ export function health({ lifecycle, storeIsUp, readyRequiresStore = false }: Hea
         .json({ status, store: up === undefined ? 'memory' : up ? 'up' : 'down' });
     },
   });
-  return router;
+  return (req, res, next) => {
+    if (PROBES.test(req.url)) router(req, res, next);
+    else next();
+  };
 }
 
 function statusOf(phase: Phase, storeAnswers: boolean, readyRequiresStore: boolean) {
