@@ -17,7 +17,7 @@ const WRITE: LoadRequest = { path: '/api/companies', method: 'POST', status: 405
 
 describeWith(['nginx', 'brotli', 'openssl', 'redis'], 'deploy/nginx in front of two app hosts', () => {
   let redis: RedisServer;
-  let hosts: AppHost[];
+  let hosts: [AppHost, AppHost];
   let nginx: Nginx;
   let load: Load | undefined;
 
@@ -25,7 +25,7 @@ describeWith(['nginx', 'brotli', 'openssl', 'redis'], 'deploy/nginx in front of 
     redis = await RedisServer.start();
     const env = { REDIS_URL: redis.url };
     hosts = await Promise.all([AppHost.start(env), AppHost.start(env)]);
-    nginx = await Nginx.start({ hosts: [hosts[0]?.port ?? 0, hosts[1]?.port] });
+    nginx = await Nginx.start({ hosts: [hosts[0].port, hosts[1].port] });
   });
   afterEach(() => load?.kill());
   afterAll(async () => {
@@ -100,10 +100,10 @@ describeWith(['nginx', 'brotli', 'openssl', 'redis'], 'deploy/nginx in front of 
     const [first] = hosts;
     load = new Load({ ...nginx.target, ...CLIENTS, requests: [READ, WRITE] });
     await load.goOn(200);
-    await first?.stop();
+    await first.stop();
     await load.goOn(400);
-    await first?.restart();
-    await until('it gets requests again', () => (first?.requests.length ?? 0) > 0);
+    await first.restart();
+    await until('it gets requests again', () => first.requests.length > 0);
     const { failed, failures, wrong } = await load.stop();
     expect(failed).toBeLessThanOrEqual(CLIENTS.lanes / 2);
     expect(wrong).toBe(0);
