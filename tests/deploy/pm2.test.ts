@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { describeWithNpm } from '../support/deploy/npm-program.ts';
 import { isRunning, Pm2, PM2 } from '../support/deploy/pm2.ts';
 import { repositoryPath } from '../support/deploy/render.ts';
+import { startSlowUpload } from '../support/deploy/slow-upload.ts';
 import { until } from '../support/deploy/until.ts';
 import { allAnswered, Visitors } from '../support/deploy/visitors.ts';
 import { freePort } from '../support/redis-server.ts';
@@ -177,7 +177,7 @@ describeWithNpm(PM2, 'PM2', (bin) => {
     });
     try {
       await until('it is ready', () => answers(`http://127.0.0.1:${own}/readyz`), { seconds: 30 });
-      const upload = await slowUpload(Number(own));
+      const upload = await startSlowUpload(Number(own));
       child.kill('SIGTERM');
       await sleep(500);
       expect(await upload.finish()).toMatch(/^HTTP\/1\.1 4/);
@@ -199,26 +199,6 @@ async function putRelease(host: string, version: string): Promise<void> {
   await symlink(repositoryPath('node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'public', 'version.txt'), version);
   await writeFile(join(folder, '.env'), `SESSION_SECRETS=${SECRET}\n`);
-}
-
-/** A request that is under way until it is finished: its body is missing. */
-async function slowUpload(port: number): Promise<{ finish: () => Promise<string> }> {
-  const socket = connect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  let answer = '';
-  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-  socket.write(
-    'POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{',
-  );
-  // Until the server has read the headers, it may take the connection for an idle one.
-  await sleep(500);
-  return {
-    finish: async () => {
-      socket.write('}');
-      await once(socket, 'close');
-      return answer;
-    },
-  };
 }
 
 async function answers(url: string): Promise<boolean> {

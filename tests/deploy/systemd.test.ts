@@ -1,0 +1,258 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { makeRelease, unpackRelease } from '../support/deploy/releases.ts';
+import { SLOW_UPLOAD, startSlowUpload } from '../support/deploy/slow-upload.ts';
+import { describeWithSystemd, SystemdMachine } from '../support/deploy/systemd.ts';
+import { allAnswered, Visitors, VISITORS } from '../support/deploy/visitors.ts';
+
+const UNITS = ['app.service', 'app.socket', 'app-pm2.service'];
+const OLD = '1.0.0';
+const NEW = '1.1.0';
+
+/** A Redis that is away is no reason not to serve; with one in the configuration there may be several workers. */
+const SETTINGS = 'REDIS_URL=redis://127.0.0.1:6379\nWEB_CONCURRENCY=2\n';
+
+describeWithSystemd('systemd', (pm2Commands) => {
+  let machine: SystemdMachine;
+  let visitors: Visitors | undefined;
+
+  beforeAll(async () => {
+    machine = await SystemdMachine.boot();
+    await installApp(machine);
+    await installPm2(machine, pm2Commands);
+  }, 600_000);
+
+  afterEach(async () => {
+    visitors?.kill();
+    visitors = undefined;
+    await machine.in('systemctl', 'stop', 'app.socket', 'app.service', 'app-pm2.service');
+    await machine.in('rm', '-rf', '/run/systemd/system/app.service.d');
+    await machine.in('systemctl', 'daemon-reload');
+    await machine.run('systemctl', 'reset-failed');
+    await machine.write('/etc/app/app.env', SETTINGS, 0o640);
+    await switchTo(OLD);
+  });
+
+  afterAll(async () => {
+    await machine.off();
+  });
+
+  const visit = async (path = '/livez') => {
+    visitors = await Visitors.on(
+      `http://127.0.0.1:3000${path}`,
+      machine.command('node', '/srv/visitors.mjs'),
+    );
+    return visitors;
+  };
+  const switchTo = async (version: string) =>
+    machine.in('sh', `/srv/app/releases/${version}/deploy/switch.sh`);
+  const start = async (...units: string[]) => machine.in('systemctl', 'start', ...units);
+  const primary = async () => Number(await machine.property('app', 'MainPID'));
+  const serving = async () => (await machine.property('app', 'StatusText')) === '2/2 ready, serving';
+  const servesWithout = async (dead: number) => {
+    const now = await primary();
+    return (
+      now > 0 && now !== dead && (await machine.property('app', 'ActiveState')) === 'active' && serving()
+    );
+  };
+  const get = async (path: string) => machine.in('curl', '--silent', `http://127.0.0.1:3000${path}`);
+  /** Settings for one test: what the unit says, only shorter. */
+  const shorten = async (...lines: string[]) => {
+    const text = `[Service]\n${lines.join('\n')}\n`;
+    await machine.in('mkdir', '-p', '/run/systemd/system/app.service.d');
+    await machine.in('sh', '-c', `printf '%s' '${text}' > /run/systemd/system/app.service.d/test.conf`);
+    await machine.in('systemctl', 'daemon-reload');
+  };
+
+  test('has nothing to say against the units', async () => {
+    const units = UNITS.map((unit) => `/etc/systemd/system/${unit}`);
+    const { stdout, stderr } = await machine.run('systemd-analyze', 'verify', ...units);
+    expect(stdout + stderr).toBe('');
+  });
+
+  test.each(UNITS.filter((unit) => unit.endsWith('.service')))(
+    '%s is exposed by 1.5 at most',
+    async (unit) => {
+      const file = `/etc/systemd/system/${unit}`;
+      const table = await machine.in('systemd-analyze', 'security', '--offline=true', '--no-pager', file);
+      const [, exposure] = /Overall exposure level for \S+: ([\d.]+)/.exec(table) ?? [];
+      expect(Number(exposure)).toBeLessThanOrEqual(1.5);
+      expect(Number(exposure)).toBeGreaterThan(0);
+    },
+  );
+
+  test('the start ends when all workers are ready; none of them runs as root', async () => {
+    await start('app');
+    expect(await machine.property('app', 'StatusText')).toBe('2/2 ready, serving');
+    expect(await get('/readyz')).toContain('"status":"degraded"');
+    const processes = (await machine.in('ps', '-e', '-o', 'user=,args=')).split('\n');
+    const ours = processes.filter((line) => line.includes('/srv/app/current/dist/'));
+    expect(ours).toHaveLength(3);
+    expect(ours.filter((line) => !line.startsWith('app '))).toEqual([]);
+    expect(await machine.in('cat', '/run/app/app.pid')).toContain(String(await primary()));
+  });
+
+  test('a reload after `current` was switched rolls to the new release and back, and no request fails', async () => {
+    await start('app');
+    const before = await primary();
+    const load = await visit('/version.txt');
+    for (const version of [NEW, OLD]) {
+      await switchTo(version);
+      await machine.in('systemctl', 'reload', 'app');
+      await load.answers(version);
+      await machine.until('the reload is over', async () => {
+        return (await machine.property('app', 'ActiveState')) === 'active' && (await serving());
+      });
+      expect(await get('/version.txt')).toBe(version);
+    }
+    const counts = await load.stop();
+    expect(counts).toMatchObject(allAnswered(counts));
+    expect(await primary()).toBe(before);
+  }, 120_000);
+
+  test('a release that does not start is not rolled to: the reload ends, and the old one goes on', async () => {
+    await start('app');
+    await machine.in('cp', '-r', `/srv/app/releases/${OLD}`, '/srv/app/releases/bad');
+    await machine.write('/srv/app/releases/bad/dist/server.js', 'throw new Error("bad release");');
+    await machine.in('ln', '-sfn', 'releases/bad', '/srv/app/current');
+    await machine.in('systemctl', 'reload', 'app');
+    await machine.until('the reload is over', async () => {
+      return (await machine.journal('app')).includes('bad release') && (await serving());
+    });
+    expect(await get('/version.txt')).toBe(OLD);
+    expect(await machine.property('app', 'ActiveState')).toBe('active');
+    await machine.in('rm', '-rf', '/srv/app/releases/bad');
+  });
+
+  test('a primary that is killed is started again', async () => {
+    await start('app');
+    const before = await primary();
+    await machine.in('kill', '-KILL', String(before));
+    await machine.until('it serves again', () => servesWithout(before));
+    expect(await machine.property('app', 'NRestarts')).toBe('1');
+    expect(await get('/livez')).toContain('ok');
+  });
+
+  test('a primary that hangs is noticed by the watchdog and started again', async () => {
+    await shorten('WatchdogSec=3');
+    await start('app');
+    const before = await primary();
+    // Longer than the watchdog's patience: it is fed.
+    await sleep(5000);
+    expect(await primary()).toBe(before);
+    await machine.in('kill', '-STOP', String(before));
+    await machine.until('it serves again', () => servesWithout(before));
+    expect(await machine.journal('app')).toContain('Watchdog timeout');
+  });
+
+  test('a stop answers what is in flight, and ends in time', async () => {
+    await start('app');
+    const upload = await startSlowUpload(3000, machine.command('node', '/srv/slow-upload.mjs'));
+    const stopped = machine.in('systemctl', 'stop', 'app');
+    await sleep(1500);
+    expect(await upload.finish()).toMatch(/^HTTP\/1\.1 4\d\d /);
+    await stopped;
+    expect(await machine.property('app', 'Result')).toBe('success');
+    expect(await machine.property('app', 'ExecMainStatus')).toBe('0');
+  });
+
+  test('a bad configuration is not tried again, and the journal names the variable', async () => {
+    await machine.write('/etc/app/app.env', `${SETTINGS}PORT=a port\n`, 0o640);
+    expect((await machine.run('systemctl', 'start', 'app')).code).not.toBe(0);
+    await sleep(3000);
+    expect(await machine.property('app', 'ActiveState')).toBe('failed');
+    expect(await machine.property('app', 'ExecMainStatus')).toBe('78');
+    expect(await machine.property('app', 'NRestarts')).toBe('0');
+    expect(await machine.journal('app')).toContain('config: PORT ');
+  });
+
+  test('with the socket unit, restarts and reloads under load refuse and reset nobody', async () => {
+    await start('app.socket');
+    await start('app');
+    const load = await visit();
+    for (let round = 0; round < 4; round++) {
+      await machine.in('systemctl', 'restart', 'app');
+      await load.more(50);
+    }
+    const before = await machine.in('systemctl', 'status', 'app', '--lines', '0');
+    await machine.in('systemctl', 'reload', 'app');
+    await machine.until('the reload is over', async () => {
+      return (await serving()) && (await machine.in('systemctl', 'status', 'app', '--lines', '0')) !== before;
+    });
+    await load.more(50);
+    const counts = await load.stop();
+    expect(counts).toMatchObject(allAnswered(counts));
+  }, 120_000);
+
+  describe('with PM2 as the service', () => {
+    beforeEach(async () => {
+      // The unit has no credential: the app reads the secret from .env.
+      await machine.write('/etc/app/app.env', `${SETTINGS}SESSION_SECRETS=${'x'.repeat(40)}\n`, 0o640);
+      await machine.in('chgrp', 'app', '/etc/app/app.env');
+      await start('app-pm2');
+    });
+
+    const pm2 = async () => Number(await machine.property('app-pm2', 'MainPID'));
+
+    test('the start ends when the app is ready, and a reload fails no request', async () => {
+      expect(await get('/readyz')).toContain('"status":"degraded"');
+      const load = await visit('/version.txt');
+      await switchTo(NEW);
+      await machine.in('systemctl', 'reload', 'app-pm2');
+      await load.answers(NEW);
+      const counts = await load.stop();
+      expect(counts).toMatchObject(allAnswered(counts));
+      expect(await machine.journal('app-pm2')).toContain('"msg":"drained"');
+    });
+
+    test('PM2 is started again when it is killed', async () => {
+      const before = await pm2();
+      await machine.in('kill', '-KILL', String(before));
+      await machine.until('it serves again', async () => {
+        const now = await pm2();
+        const state = await machine.property('app-pm2', 'ActiveState');
+        return now > 0 && now !== before && state === 'active';
+      });
+      expect(await get('/livez')).toContain('ok');
+    });
+
+    test('a stop answers what is in flight, and ends in time', async () => {
+      const upload = await startSlowUpload(3000, machine.command('node', '/srv/slow-upload.mjs'));
+      const stopped = machine.in('systemctl', 'stop', 'app-pm2');
+      await sleep(1500);
+      expect(await upload.finish()).toMatch(/^HTTP\/1\.1 4\d\d /);
+      await stopped;
+      expect(await machine.property('app-pm2', 'Result')).toBe('success');
+    });
+  });
+});
+
+async function installPm2(machine: SystemdMachine, bin: string): Promise<void> {
+  const modules = machine.path('/usr/lib/node_modules');
+  await rm(modules, { recursive: true, force: true });
+  await cp(join(bin, '..'), modules, { recursive: true, verbatimSymlinks: true });
+  for (const name of ['pm2', 'pm2-runtime']) {
+    await machine.in('ln', '-sf', `../lib/node_modules/pm2/bin/${name}`, `/usr/bin/${name}`);
+  }
+}
+
+/** What the README tells to do on a new host. */
+async function installApp(machine: SystemdMachine): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'releases-'));
+  await machine.in('rm', '-rf', '/srv/app', '/etc/app');
+  for (const version of [OLD, NEW]) {
+    const tarball = await makeRelease(version, folder);
+    await unpackRelease(tarball, machine.path('/srv/app'), version);
+  }
+  await rm(folder, { recursive: true });
+  await machine.run('useradd', '--system', '--home-dir', '/var/lib/app', 'app');
+  await machine.write('/etc/app/app.env', SETTINGS, 0o640);
+  await machine.write('/etc/app/session-secrets', 'only-for-tests-only-for-tests-only-for-tests\n', 0o600);
+  await machine.in('sh', `/srv/app/releases/${OLD}/deploy/switch.sh`);
+  await machine.in('sh', '-c', 'cp /srv/app/current/deploy/systemd/app* /etc/systemd/system/');
+  await machine.in('systemctl', 'daemon-reload');
+  for (const file of [VISITORS, SLOW_UPLOAD]) await cp(file, machine.path(`/srv/${basename(file)}`));
+}

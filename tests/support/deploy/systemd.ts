@@ -1,0 +1,115 @@
+import { execFile, type ExecFileException } from 'node:child_process';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { test } from '@jest/globals';
+import { describeWithNpm } from './npm-program.ts';
+import { PM2 } from './pm2.ts';
+import { until } from './until.ts';
+
+/**
+ * A machine with systemd to try units on. SYSTEMD_LAB names a program that runs it: with `setup` it makes the machine's
+ * files in $LAB/root, with `boot` it boots it, `in COMMAND …` runs something inside, `off` ends it. Any container or
+ * virtual machine that boots systemd 252 or later will do.
+ */
+const PROGRAM = process.env.SYSTEMD_LAB ?? '';
+const FOLDER = process.env.LAB ?? join(tmpdir(), 'systemd-lab');
+
+/** How long a machine that a test forgot may run, in seconds. */
+const LIFETIME = '600';
+
+/**
+ * `describe` for suites that need a booted systemd, and PM2 to put on it. This machine's own systemd is not to be played
+ * with.
+ *
+ * @param suite - gets the folder with PM2's commands.
+ */
+export function describeWithSystemd(name: string, suite: (pm2Commands: string) => void): void {
+  if (PROGRAM) {
+    describeWithNpm(PM2, name, suite);
+    return;
+  }
+  process.stderr.write(`skipped: ${name}: not tested. Set SYSTEMD_LAB (tests/support/deploy/systemd.ts)\n`);
+  test.skip(name, () => undefined);
+}
+
+/** What a command inside came to. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The machine with systemd. */
+export class SystemdMachine {
+  static async boot(): Promise<SystemdMachine> {
+    const machine = new SystemdMachine();
+    const there = await readFile(machine.path('/usr/bin/systemctl')).catch(() => undefined);
+    if (!there) await machine.#expect(['setup'], 400);
+    await machine.off();
+    // The node that runs the tests, not the one of the day the machine was made.
+    await rm(machine.path('/usr/bin/node'), { force: true });
+    await copyFile(process.execPath, machine.path('/usr/bin/node'));
+    await machine.#expect(['boot'], 60);
+    return machine;
+  }
+
+  /** Where a file inside is on this machine. */
+  path(inside: string): string {
+    return join(FOLDER, 'root', inside);
+  }
+
+  /** How a program on this machine runs a command inside. */
+  command(...args: string[]): string[] {
+    return [PROGRAM, 'in', ...args];
+  }
+
+  async write(inside: string, content: string, mode = 0o644): Promise<void> {
+    await mkdir(dirname(this.path(inside)), { recursive: true });
+    await writeFile(this.path(inside), content, { mode });
+  }
+
+  /** Runs a command inside, whatever its exit code. */
+  async run(...args: string[]): Promise<Outcome> {
+    return this.#call(['in', ...args], 120);
+  }
+
+  /** Runs a command inside that has to succeed, and gives what it printed. */
+  async in(...args: string[]): Promise<string> {
+    return this.#expect(['in', ...args], 120);
+  }
+
+  /** A property of a unit, as `systemctl show` has it. */
+  async property(unit: string, name: string): Promise<string> {
+    return (await this.in('systemctl', 'show', unit, '--property', name, '--value')).trim();
+  }
+
+  async journal(unit: string): Promise<string> {
+    return this.in('journalctl', '--unit', unit, '--output', 'cat', '--no-pager');
+  }
+
+  async until(what: string, condition: () => Promise<boolean>, seconds = 40): Promise<void> {
+    await until(what, condition, { seconds });
+  }
+
+  async off(): Promise<void> {
+    await this.#call(['off'], 60);
+  }
+
+  async #expect(args: readonly string[], seconds: number): Promise<string> {
+    const { code, stdout, stderr } = await this.#call(args, seconds);
+    if (code !== 0) throw new Error(`${args.join(' ')}: exit code ${code}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  async #call(args: readonly string[], seconds: number): Promise<Outcome> {
+    const env = { PATH: process.env.PATH, LAB: FOLDER, MAX: LIFETIME, LC_ALL: 'C' };
+    const options = { env, timeout: seconds * 1000, maxBuffer: 1 << 26 };
+    return new Promise((resolve) => {
+      execFile(PROGRAM, args, options, (error: ExecFileException | null, stdout, stderr) => {
+        const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
+        resolve({ code, stdout, stderr });
+      });
+    });
+  }
+}
