@@ -6,9 +6,13 @@
 #   FOLDER/passwords/NAME            of app, admin, replica and sentinel; in hex, so that they fit into a URL as they are
 #   FOLDER/users.acl                 who may do what, with hashes of the passwords
 #   FOLDER/conf.d/replication.conf   how a replica shows itself to its master
+#
+# Run as root, it gives the last two to the user redis, or to REDIS_OWNER.
 set -eu
 folder=$1
 prefix=${2:-app:} # the app's REDIS_KEY_PREFIX
+
+owner=${REDIS_OWNER:-$(id -u redis 2> /dev/null || :)}
 
 umask 022
 mkdir -p "$folder/conf.d"
@@ -25,8 +29,7 @@ hash() { printf '#%s' "$(sha256sum < "$folder/passwords/$1" | cut -d' ' -f1)"; }
 # Into place in one step, so that no Redis ever reads half a file.
 write() {
   cat > "$folder/$1.new"
-  # As root, for the user that Redis runs as.
-  if [ "$(id -u)" = 0 ] && id redis > /dev/null 2>&1; then chown redis "$folder/$1.new"; fi
+  if [ "$(id -u)" = 0 ] && [ -n "$owner" ]; then chown "$owner" "$folder/$1.new"; fi
   mv -f "$folder/$1.new" "$folder/$1"
 }
 

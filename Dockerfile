@@ -1,0 +1,79 @@
+# Two images: `docker build .` makes the app's; `--target nginx` the one in front of it, for docker-compose.yml.
+# There is no "# syntax=" line: it would ask a registry at each build.
+
+# The release line that is tested. deploy/docker/README.md shows how to pin it to one image.
+FROM node:24-bookworm-slim AS base
+WORKDIR /app
+
+# What runs: exactly what the lock file says, and no package's install script. npm's cache is no layer.
+FROM base AS dependencies
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM base AS build
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts scripts
+COPY src src
+RUN npm run build
+COPY public public
+COPY data data
+# A checkout made with a strict umask has files that only their owner may read.
+RUN chmod -R a+rX dist public data scripts
+
+# public/ under the names that may be kept for a year, compressed once: nginx sends them, and asks the app for the rest.
+FROM build AS assets
+COPY deploy/nginx/assets.mjs deploy/nginx/
+RUN node deploy/nginx/assets.mjs
+
+# Debian's nginx, as deploy/nginx is written for, with brotli. openssl makes a certificate where there is none yet.
+FROM debian:bookworm-slim AS nginx
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends \
+       nginx-light libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static openssl \
+    && rm -rf /var/lib/apt/lists/* \
+    # Logs are Docker's business.
+    && ln -sf /dev/stdout /var/log/nginx/access.log \
+    && ln -sf /dev/stderr /var/log/nginx/error.log
+COPY deploy/nginx/nginx.conf /etc/nginx/nginx.conf
+COPY deploy/nginx/app /etc/nginx/app
+COPY --from=assets /app/public /srv/app/current/public
+COPY --from=assets /app/dist/public /srv/app/current/dist/public
+COPY --chmod=0755 deploy/docker/nginx.sh /usr/local/bin/nginx.sh
+# www-data
+USER 33:33
+EXPOSE 80 443
+# Lets requests in flight end; SIGTERM would cut them.
+STOPSIGNAL SIGQUIT
+# The redirect to HTTPS is nginx's own answer: it does not fail when the app does.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s CMD ["bash", "-c", \
+    "exec 3<>/dev/tcp/127.0.0.1/80 && printf 'GET / HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' \"$DOMAIN\" >&3 && grep -q ' 308 ' <&3"]
+CMD ["nginx.sh"]
+
+# Last, so that it is what `docker build .` makes.
+FROM base AS app
+ENV NODE_ENV=production
+# All files are root's: the process can't change what it runs. What changes least comes first, so that a new version is a
+# small layer.
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/package.json ./
+COPY --from=build /app/scripts/hash-password.mjs scripts/
+COPY --from=build /app/data data
+COPY --from=build /app/public public
+COPY --from=build /app/dist dist
+LABEL org.opencontainers.image.title="express-production-starter" \
+      org.opencontainers.image.description="A production-ready Express 5 app" \
+      org.opencontainers.image.licenses="MIT"
+# The user "node", by number: Kubernetes' runAsNonRoot can't tell from a name that it is not root.
+USER 1000:1000
+EXPOSE 3000
+# /readyz, because others wait for it before they send traffic. Redis being away does not fail it, so nobody restarts the
+# app for that; with READY_REQUIRES_REDIS=on take /livez here.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s CMD ["node", "-e", \
+    "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/readyz`).then((res) => process.exit(res.ok ? 0 : 1), () => process.exit(1))"]
+# Node.js itself is process 1 and gets the signals: npm or a shell there would keep SIGTERM to itself.
+# SIGUSR1 would open the inspector, and with it the process.
+CMD ["node", "--disable-sigusr1", "--enable-source-maps", "dist/cluster.js"]
