@@ -31,6 +31,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
     fork: createFork(release, launch, sharedSecrets(config, logger)),
     target: workerCount(config),
     detectHangs: inspectorUrl() === undefined,
+    borrowedSocket: launch.listenFd !== undefined,
     hooks: {
       started: () => void onStarted(config, logger, notifier),
       changed: (status) => {

@@ -53,7 +53,7 @@ export function cpuQuota(read: ReadText): number {
 function quotasUpwards(mount: string, path: string, quotaOf: (folder: string) => number): number[] {
   const quotas = [];
   for (let folder = posix.normalize(`/${path}`); ; folder = posix.dirname(folder)) {
-    quotas.push(quotaOf(posix.join(mount, folder)));
+    quotas.push(quotaOf(folder === '/' ? mount : posix.join(mount, folder)));
     if (folder === '/') return quotas;
   }
 }

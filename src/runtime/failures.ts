@@ -27,6 +27,8 @@ export interface Circumstances {
   readonly proven: boolean;
   /** Whether any worker serves. */
   readonly serving: boolean;
+  /** Whether the listening socket is systemd's. Node closes it with the last worker, and can't open it again. */
+  readonly borrowedSocket: boolean;
 }
 
 /** Counts failures, and decides what follows: when to try again, and when there is no sense in it any more. */
@@ -39,11 +41,12 @@ export class Failures {
   }
 
   /** @returns the code to exit with; undefined: try again. While one worker serves there is always sense in it. */
-  note(worker: Failed, failure: Failure, { now, proven, serving }: Circumstances): number | undefined {
+  note(worker: Failed, failure: Failure, circumstances: Circumstances): number | undefined {
+    const { now, proven, serving, borrowedSocket } = circumstances;
     this.counts[COUNTED_AS[failure.kind]] += 1;
     this.#crashes.note(worker.slot, now, Math.max(0, now - worker.readyAt));
     if (!proven) return failure.exitCode === EXIT_BAD_CONFIG ? EXIT_BAD_CONFIG : EXIT_NO_BOOT;
-    return this.#crashes.tooMany(now) && !serving ? EXIT_GAVE_UP : undefined;
+    return !serving && (borrowedSocket || this.#crashes.tooMany(now)) ? EXIT_GAVE_UP : undefined;
   }
 
   /** When the slot may be tried again, in milliseconds of the supervisor's clock. */

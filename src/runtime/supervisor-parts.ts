@@ -26,5 +26,7 @@ export interface SupervisorParts {
   readonly target: number;
   /** Off while a debugger may stop a worker. */
   readonly detectHangs: boolean;
+  /** Whether the listening socket is systemd's. */
+  readonly borrowedSocket: boolean;
   readonly hooks: SupervisorHooks;
 }

@@ -211,8 +211,12 @@ export class Supervisor {
     const { now } = this.#loop;
     const isNew = worker.generation === this.#generation && !isProven(worker, now, this.#limits);
     if (isNew) this.#endReload(`the new worker of slot ${worker.slot} ${failure.reason}`);
-    const serving = this.workers.some(({ phase }) => phase === 'ready');
-    const code = this.#failures.note(worker, failure, { now, proven: this.#proven, serving });
+    const code = this.#failures.note(worker, failure, {
+      now,
+      proven: this.#proven,
+      serving: this.workers.some(({ phase }) => phase === 'ready'),
+      borrowedSocket: this.#parts.borrowedSocket,
+    });
     if (code === undefined) return;
     this.#parts.logger.fatal({ reason: failure.reason, code }, 'giving up');
     this.#exitCode = code;

@@ -55,7 +55,7 @@ export class ClusterProcess {
       controlSocket: join(releases.root, 'control.sock'),
       pidFile: join(releases.root, 'app.pid'),
     };
-    const [command, ...args] = [...wrapper, process.execPath, entry] as [string, ...string[]];
+    const [command, ...args] = [...wrapper, process.execPath, entry];
     const child = spawn(command, args, {
       cwd: releases.current,
       detached: true,
@@ -135,6 +135,14 @@ export class ClusterProcess {
     let last: Status | undefined;
     await this.until(what, async () => condition((last = await this.status())));
     return last ?? this.status();
+  }
+
+  /** For clusters that log too little to wait for a line. */
+  async untilServing(): Promise<void> {
+    await this.until('it serves', async () => {
+      const status = await this.status().catch(() => undefined);
+      return status?.state === 'serving';
+    });
   }
 
   /** The pids of the workers that are ready, by slot. */

@@ -7,8 +7,8 @@ import { Releases } from './releases.ts';
 export interface ClusterSuite {
   /** A new host with one release on it. */
   host(): Promise<Releases>;
-  /** A cluster that serves, on a host of its own if none is given. */
-  start(options?: ClusterOptions & { releases?: Releases }): Promise<ClusterProcess>;
+  /** A cluster that serves, on a host of its own if none is given; `quiet` when its log does not tell. */
+  start(options?: ClusterOptions & { releases?: Releases; quiet?: boolean }): Promise<ClusterProcess>;
   /** A cluster that was just launched. */
   launch(options?: ClusterOptions & { releases?: Releases }): Promise<ClusterProcess>;
   load(cluster: ClusterProcess, clients?: readonly Clients[]): Promise<Load>;
@@ -38,9 +38,10 @@ export function clusterSuite(): ClusterSuite {
     host,
     launch,
     cleanUp,
-    start: async (options) => {
+    start: async ({ quiet = false, ...options } = {}) => {
       const cluster = await launch(options);
-      await cluster.logged('state', { fields: { state: 'serving' } });
+      if (quiet) await cluster.untilServing();
+      else await cluster.logged('state', { fields: { state: 'serving' } });
       return cluster;
     },
     load: async (cluster, clients) => {
