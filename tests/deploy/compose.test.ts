@@ -11,6 +11,8 @@ import { freePort } from '../support/redis-server.ts';
 
 const PROJECT = `express-test-${process.pid}`;
 
+const SLOW_MS = 120_000;
+
 describeWithDocker('docker compose up', () => {
   let folder: WorkFolder;
   let ports: { http: number; https: number };
@@ -53,7 +55,7 @@ describeWithDocker('docker compose up', () => {
     await https.close();
     await compose('down', '--volumes', '--timeout', '5');
     await folder.remove();
-  }, 60_000);
+  }, SLOW_MS);
 
   test('brings up nginx, the app and Redis, all healthy, with nothing prepared', async () => {
     for (const service of ['nginx', 'app', 'redis']) {
@@ -127,40 +129,48 @@ describeWithDocker('docker compose up', () => {
     expect(log).not.toContain('203.0.113.9');
   });
 
-  test('keeps sessions when Redis is restarted, and when everything is', async () => {
-    await compose('restart', 'redis');
-    await until('the session is back', isLoggedIn);
-    await compose('stop');
-    const [app = ''] = await containers('app');
-    expect(await inspect(app, 'State.ExitCode')).toBe(0);
-    await up();
-    ca = await certificate();
-    await until('the session is back', isLoggedIn);
-  });
+  test(
+    'keeps sessions when Redis is restarted, and when everything is',
+    async () => {
+      await compose('restart', 'redis');
+      await until('the session is back', isLoggedIn);
+      await compose('stop');
+      const [app = ''] = await containers('app');
+      expect(await inspect(app, 'State.ExitCode')).toBe(0);
+      await up();
+      ca = await certificate();
+      await until('the session is back', isLoggedIn);
+    },
+    SLOW_MS,
+  );
 
-  test('scales to three and back, under requests, without losing one', async () => {
-    const statuses = new Map<number, number>();
-    let done = false;
-    const visitor = async () => {
-      while (!done) {
-        const { status } = await site('/api/companies/7', { headers: { Cookie: cookie } });
-        statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        await sleep(50);
-      }
-    };
-    const visitors = [visitor(), visitor()];
-    await up('--scale', 'app=3', '--no-recreate');
-    await until('nginx sends requests to all three', async () => {
-      expect(await isLoggedIn()).toBe(true);
-      const log = await compose('logs', '--no-log-prefix', '--no-color', '--tail', '60', 'nginx');
-      return new Set(log.match(/"upstream":"[^":,]+:3000"/g)).size === 3;
-    });
-    await up('--scale', 'app=1', '--no-recreate');
-    await sleep(3000);
-    done = true;
-    await Promise.all(visitors);
-    expect([...statuses.keys()]).toEqual([200]);
-  }, 120_000);
+  test(
+    'scales to three and back, under requests, without losing one',
+    async () => {
+      const statuses = new Map<number, number>();
+      let done = false;
+      const visitor = async () => {
+        while (!done) {
+          const { status } = await site('/api/companies/7', { headers: { Cookie: cookie } });
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+          await sleep(50);
+        }
+      };
+      const visitors = [visitor(), visitor()];
+      await up('--scale', 'app=3', '--no-recreate');
+      await until('nginx sends requests to all three', async () => {
+        expect(await isLoggedIn()).toBe(true);
+        const log = await compose('logs', '--no-log-prefix', '--no-color', '--tail', '60', 'nginx');
+        return new Set(log.match(/"upstream":"[^":,]+:3000"/g)).size === 3;
+      });
+      await up('--scale', 'app=1', '--no-recreate');
+      await sleep(3000);
+      done = true;
+      await Promise.all(visitors);
+      expect([...statuses.keys()]).toEqual([200]);
+    },
+    SLOW_MS,
+  );
 
   test('reloads its workers on SIGHUP, and answers meanwhile', async () => {
     await compose('kill', '--signal', 'HUP', 'app');

@@ -132,10 +132,10 @@ export class DeployedSentinel {
     const port = await freePort();
     folder.render('redis/sentinel.conf', 'sentinel.conf', [
       ['/var/lib/redis', folder.path],
-      ['port 26379', `port ${port}`],
       ['main 10.0.0.1 6379', `main 127.0.0.1 ${master.port}`],
       ['SENTINEL_PASSWORD', master.password('sentinel')],
     ]);
+    folder.change('sentinel.conf', ['port 26379', `port ${port}`]);
     const args = [folder.join('sentinel.conf'), '--sentinel'];
     const daemon = await Daemon.start(redisBinary ?? 'redis-server', args, {
       ready: async () => (await sentinelSays(port, 'PING').catch(() => '')) === 'PONG',
