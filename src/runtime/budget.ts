@@ -17,12 +17,13 @@ const STABLE_MS = 1000;
 
 /** @param detectHangs - off while a debugger may stop a worker. */
 export function limitsOf(
-  config: Pick<Config, 'BOOT_TIMEOUT_SECONDS' | 'HANG_TIMEOUT_SECONDS'>,
+  config: Pick<Config, 'BOOT_TIMEOUT_SECONDS' | 'HANG_TIMEOUT_SECONDS' | 'MIN_UPTIME_SECONDS'>,
   detectHangs: boolean,
 ): Limits {
   return {
     bootMs: config.BOOT_TIMEOUT_SECONDS * 1000,
     hangMs: detectHangs ? config.HANG_TIMEOUT_SECONDS * 1000 : Infinity,
     stableMs: STABLE_MS,
+    minUptimeMs: config.MIN_UPTIME_SECONDS * 1000,
   };
 }

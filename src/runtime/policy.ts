@@ -40,6 +40,8 @@ export interface Limits {
   readonly hangMs: number;
   /** How long a new worker must have been ready before the old one goes. */
   readonly stableMs: number;
+  /** A worker that wears out sooner is let be: a limit below what the app needs would replace it for ever. */
+  readonly minUptimeMs: number;
 }
 
 export type Action<Worker> =
@@ -208,16 +210,20 @@ function replaceOne<Worker extends WorkerView>(
     staying.length === fleet.target &&
     staying.every((worker) => worker.phase === 'ready' && !isHung(worker, now, limits));
   if (!calm || leaving > fleet.target) return [];
-  const victim = nextVictim(fleet, staying);
+  const victim = nextVictim(fleet, staying, now - limits.minUptimeMs);
   if (!victim || now < fleet.respawnAt(victim.slot)) return [];
   return [{ type: 'fork', slot: victim.slot }];
 }
 
 /** Reloads go by slot and before recycling, which they make needless. */
-function nextVictim<Worker extends WorkerView>(fleet: FleetView<Worker>, staying: readonly Worker[]) {
+function nextVictim<Worker extends WorkerView>(
+  fleet: FleetView<Worker>,
+  staying: readonly Worker[],
+  readyBefore: number,
+): Worker | undefined {
   const bySlot = [...staying].sort((one, other) => one.slot - other.slot);
   if (fleet.reloading) return bySlot.find((worker) => worker.generation < fleet.generation);
-  return bySlot.find((worker) => worker.worn !== undefined);
+  return bySlot.find((worker) => worker.worn !== undefined && worker.readyAt <= readyBefore);
 }
 
 function stayingIn<Worker extends WorkerView>(fleet: FleetView<Worker>, slot: number): Worker[] {

@@ -8,7 +8,7 @@ import {
   type WorkerView,
 } from '../../src/runtime/policy.ts';
 
-const LIMITS = { bootMs: 30_000, hangMs: 15_000, stableMs: 1000 };
+const LIMITS = { bootMs: 30_000, hangMs: 15_000, stableMs: 1000, minUptimeMs: 10_000 };
 const NOW = 1_000_000;
 
 interface NamedWorker extends WorkerView {
@@ -180,6 +180,7 @@ describe('recycling', () => {
   test('replaces one at a time, never while a slot does not serve', () => {
     expect(decisions([worker('a', 0, worn), worker('b', 1, worn)])).toEqual(['fork 0']);
     expect(decisions([worker('a', 0, worn), worker('b', 1, booting)])).toEqual([]);
+    expect(decisions([worker('a', 0, { ...worn, readyAt: NOW - 9999 }), worker('b', 1)])).toEqual([]);
     expect(decisions([worker('a', 0, worn), worker('b', 1)], { respawnAt: () => NOW + 1 })).toEqual([]);
   });
 

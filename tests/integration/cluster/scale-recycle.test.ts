@@ -34,7 +34,9 @@ describe('scaling', () => {
 
 describe('recycling', () => {
   test('by requests replaces one at a time, the new one first: never fewer than all serve', async () => {
-    const cluster = await suite.start({ env: { MAX_REQUESTS: '400', LINGER_SECONDS: '1' } });
+    const cluster = await suite.start({
+      env: { MAX_REQUESTS: '400', MIN_UPTIME_SECONDS: '1', LINGER_SECONDS: '1' },
+    });
     const load = await suite.load(cluster, [
       { count: 4, path: '/livez' },
       { count: 4, path: '/livez', keepAlive: false },
@@ -52,7 +54,7 @@ describe('recycling', () => {
   }, 90_000);
 
   test('by memory replaces the worker that grew, and only that', async () => {
-    const cluster = await suite.start({ env: { MAX_RSS_MB: '400' } });
+    const cluster = await suite.start({ env: { MAX_RSS_MB: '400', MIN_UPTIME_SECONDS: '1' } });
     const before = await cluster.workers();
     const { pid } = await cluster.json('/test/eat?mb=400');
     await cluster.logged('worker left', { fields: { worker: pid, code: 0 } });
