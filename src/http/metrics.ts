@@ -16,6 +16,8 @@ declare module 'node:http' {
 export function observeResponse(metrics: Metrics): (response: ServerResponse) => void {
   return (response) => {
     const req = response.req as Request;
+    // No middleware has seen it. A metric must not be what ends the process.
+    if ((req.startedAt as number | undefined) === undefined) return;
     metrics.requestDuration.observe(
       { method: req.method, route: req.routePattern ?? 'other', status: response.statusCode },
       (performance.now() - req.startedAt) / 1000,

@@ -17,7 +17,8 @@ export function route(router: Router, path: string, methods: Methods): void {
   const target = router.route(path);
   // For the metrics: once an error has left the router, Express no longer knows where it was mounted.
   target.all((req, _res, next) => {
-    req.routePattern = req.baseUrl + path;
+    // Lower case, because the client wrote it: /API/session would be a time series of its own.
+    req.routePattern = req.baseUrl.toLowerCase() + path;
     next();
   });
   for (const [method, handlers] of Object.entries(methods) as [keyof Methods, Handlers][]) {

@@ -31,12 +31,44 @@ export function createHttpServer(app: Express, limits: Limits, logger: Logger): 
       // A missing Host header is answered by the app, as a problem with a log line.
       requireHostHeader: false,
     },
-    app as RequestListener,
+    listenerOf(app, logger),
   );
+  // Node would drop those beyond 1,000 without a word, be it the one a proxy added last. Their size is limited anyway.
+  server.maxHeadersCount = 0;
   answerClientErrors(server, logger);
   // An expectation other than 100-continue may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   return server;
+}
+
+/** A path that every router can read, and `wellFormed` refuses. */
+const UNREADABLE = '/%';
+
+/**
+ * Express leaves a target that its URL parser does not take (`GET http://[ HTTP/1.1`) before any middleware has seen
+ * it, the log included. It goes in again under another path, to be refused like every other bad request.
+ */
+function listenerOf(app: Express, logger: Logger): RequestListener {
+  return (message, response) => {
+    const [req, res] = [message as Request, response as Response];
+    app(req, res, (error?: unknown) => {
+      if (error !== undefined || req.url === UNREADABLE) {
+        giveUp(res, logger, error);
+        return;
+      }
+      req.url = UNREADABLE;
+      app(req, res, (again?: unknown) => {
+        giveUp(res, logger, again);
+      });
+    });
+  };
+}
+
+/** For an app without an error handler, or one whose error handler fails. */
+function giveUp(res: Response, logger: Logger, err?: unknown): void {
+  if (err !== undefined) logger.error({ err }, 'the error handler failed');
+  if (res.headersSent) res.destroy();
+  else res.writeHead(err === undefined ? 404 : 500).end();
 }
 
 /**

@@ -205,6 +205,8 @@ describe('what is hardly HTTP', () => {
       400,
     ],
     ['a bare line feed in a header', 'GET / HTTP/1.1\r\nHost: a\r\nx: a\nb: c\r\n\r\n', 400],
+    ['a target no URL parser takes', 'GET http://[ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400],
+    ['the same behind a slash', 'GET //a@[/# HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400],
     ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nHost: a\r\n\r\n', 405],
   ])('%s', async (_name, bytes, expected) => {
     const before = served.log.lines.length;

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { ECHO_MS } from '../../src/runtime/signals.ts';
 import { AppProcess } from '../support/app-process.ts';
+import { sendRaw } from '../support/http.ts';
 import { freePort } from '../support/redis-server.ts';
 
 const running: AppProcess[] = [];
@@ -53,13 +55,14 @@ describe('the built server', () => {
     const app = start({ ADMIN_PORT: String(adminPort) });
     const url = await app.url();
     await fetch(`${url}/api/companies/1`);
+    await fetch(`${url}/API/Companies/1`);
     await fetch(`${url}/api/companies/none`);
     await fetch(`${url}/made-up-${'x'.repeat(20)}`);
     expect((await fetch(`${url}/metrics`)).status).toBe(404);
     await sleep(50);
     const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
     expect(metrics).toContain(
-      'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="200"} 1',
+      'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="200"} 2',
     );
     expect(metrics).toContain(
       'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="400"} 1',
@@ -69,6 +72,19 @@ describe('the built server', () => {
     );
     expect(metrics).not.toContain('made-up');
     expect(metrics).toContain('nodejs_eventloop_lag_seconds');
+  });
+
+  test('survives a target that Express itself does not read, and logs it', async () => {
+    const app = start();
+    const { port } = new URL(await app.url());
+    const answer = await sendRaw(
+      Number(port),
+      'GET http://[ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer).toContain('"code":"MALFORMED_URL"');
+    const line = await app.logged('request');
+    expect(line).toMatchObject({ path: 'http://[', status: 400, code: 'MALFORMED_URL' });
+    expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
   });
 
   test('in production shows no stack, path or version, and no demo user', async () => {
@@ -105,6 +121,8 @@ describe('leaving', () => {
     await app.url();
     app.kill('SIGTERM');
     await app.logged('draining');
+    // Sooner, it would be taken for an echo of the first.
+    await sleep(ECHO_MS + 100);
     app.kill('SIGTERM');
     expect(await app.exit()).toEqual({ code: 0, signal: null });
   });
