@@ -1,5 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisTarget } from '../config/redis-url.ts';
+import { batchWrites } from './write-batch.ts';
 
 /** One Redis server, a Sentinel's master, or a Cluster: the commands are the same. */
 export type RedisClient = Redis | Cluster;
@@ -49,7 +50,10 @@ export function createRedisClient(target: RedisTarget, { socketTimeout = true } 
     ...(socketTimeout && { socketTimeout: SOCKET_TIMEOUT_MS }),
     ...loginOf(target),
   };
+  return batchWrites(clientFor(target, options));
+}
 
+function clientFor(target: RedisTarget, options: Options): RedisClient {
   const tls = target.kind !== 'unix' && target.tls ? { tls: {} } : {};
   switch (target.kind) {
     case 'single':

@@ -32,6 +32,11 @@ export function createRedisSessionStore(options: RedisSessionStoreOptions): Redi
 
 /** connect-redis with an end of its own for sessions (SessionAges), and without bringing ended ones back to life. */
 export class RedisSessionStore extends RedisStore {
+  /**
+   * None: `disableTouch` makes connect-redis's do nothing, and where there is one express-session hashes each session
+   * once more to learn whether to call it.
+   */
+  override touch = undefined as never;
   readonly #redis: RedisClient;
   readonly #ages: SessionAges;
   readonly #log: ChangeLog;
