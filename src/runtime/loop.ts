@@ -25,8 +25,9 @@ export class Loop {
   start(): void {
     this.#ticker = setInterval(() => {
       const asleepMs = this.#clock.tick();
-      if (asleepMs > 0) this.#logger.warn({ seconds: asleepMs / 1000 }, 'the primary was asleep');
-      this.#run();
+      if (asleepMs === 0) this.#run();
+      // What the workers said meanwhile is still to be read: who is silent shows in the next round.
+      else this.#logger.warn({ seconds: asleepMs / 1000 }, 'the primary was asleep');
     }, TICK_MS);
     this.#run();
   }
