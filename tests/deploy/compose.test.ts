@@ -74,8 +74,8 @@ describeWithDocker('docker compose up', () => {
       CapDrop: ['ALL'],
       CapAdd: null,
       SecurityOpt: ['no-new-privileges:true'],
-      Memory: expect.any(Number) as number,
-      PidsLimit: expect.any(Number) as number,
+      Memory: expect.any(Number),
+      PidsLimit: expect.any(Number),
       LogConfig: { Config: { 'max-size': '10m' } },
     });
     const status = await docker(['exec', container, 'cat', '/proc/1/status']);

@@ -78,8 +78,8 @@ describeWithDocker('the Docker image', () => {
     expect(megabytes(size - base)).toBeLessThan(50);
     expect(await inspect(IMAGES.app, 'Config')).toMatchObject({
       User: '1000:1000',
-      Cmd: expect.arrayContaining(['node', 'dist/cluster.js']) as string[],
-      Healthcheck: { Test: expect.arrayContaining(['CMD', 'node']) as string[] },
+      Cmd: expect.arrayContaining(['node', 'dist/cluster.js']),
+      Healthcheck: { Test: expect.arrayContaining(['CMD', 'node']) },
       Labels: { 'org.opencontainers.image.title': 'express-production-starter' },
     });
   });

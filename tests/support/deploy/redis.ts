@@ -50,12 +50,20 @@ export class DeployedRedis {
     this.admin.on('error', () => undefined);
   }
 
-  static async start({
-    dropIns = [],
-    lines = [],
-    secretsOf,
-  }: DeployedRedisOptions = {}): Promise<DeployedRedis> {
+  static async start(options: DeployedRedisOptions = {}): Promise<DeployedRedis> {
     const folder = await WorkFolder.create('redis');
+    try {
+      return await DeployedRedis.#startIn(folder, options);
+    } catch (error) {
+      await folder.remove();
+      throw error;
+    }
+  }
+
+  static async #startIn(
+    folder: WorkFolder,
+    { dropIns = [], lines = [], secretsOf }: DeployedRedisOptions,
+  ): Promise<DeployedRedis> {
     if (secretsOf)
       await cp(secretsOf.folder.join('passwords'), folder.join('passwords'), { recursive: true });
     await run(repositoryPath('deploy/redis/secrets.sh'), [folder.path]);
