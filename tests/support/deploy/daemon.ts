@@ -6,6 +6,7 @@ import { until } from './until.ts';
 
 export interface DaemonOptions {
   readonly env?: Record<string, string>;
+  readonly cwd?: string;
   /** Resolves true once it serves; asked again and again. */
   readonly ready: () => Promise<boolean>;
   /** What makes it stop. Default SIGTERM. */
@@ -35,6 +36,7 @@ export class Daemon {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, LC_ALL: 'C', ...options.env },
+      cwd: options.cwd,
     });
     const daemon = new Daemon(child, options);
     child.on('error', (error) => (daemon.output += error.message));

@@ -19,12 +19,12 @@ export async function startSlowUpload(
 ): Promise<SlowUpload> {
   const [file = '', ...args] = command;
   const child = spawn(file, [...args, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const closed = once(child, 'close');
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   await until('the request is under way', () => output.startsWith('under way'));
   return {
     finish: async () => {
-      const closed = once(child, 'close');
       child.stdin.end();
       await closed;
       return output.slice('under way\n'.length);

@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { repositoryPath } from '../support/deploy/render.ts';
+import { stopBudgetSeconds } from '../../src/runtime/budget.ts';
+import { testConfig } from '../support/config.ts';
+
+interface Ecosystem {
+  readonly apps: readonly { readonly kill_timeout: number; readonly listen_timeout: number }[];
+}
+
+// It is PM2's to read, so it is no TypeScript.
+const { apps } = (await import(repositoryPath('ecosystem.config.js'))) as Ecosystem;
+
+// The shipped defaults. Whoever changes one of them in the environment has to keep to the same rules.
+const config = testConfig();
+const budget = stopBudgetSeconds(config);
+
+const read = (path: string) => readFileSync(repositoryPath(path), 'utf8');
+const filesIn = (folder: string, ending: string) =>
+  readdirSync(repositoryPath(folder))
+    .filter((name) => name.endsWith(ending))
+    .map((name) => `${folder}/${name}`);
+
+/** What a file says, as the pattern's group; a file that doesn't say it fails the test: its default would count. */
+function valuesIn(path: string, pattern: RegExp): string[] {
+  const values = [...read(path).matchAll(pattern)].map(([, value]) => value ?? '');
+  if (values.length === 0) throw new Error(`${path} does not say ${String(pattern)}`);
+  return values;
+}
+
+/** `90`, `90s`, `1m30s`, `1500ms`: all in seconds. */
+function seconds(text: string): number {
+  const units: Record<string, number> = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600, '': 1 };
+  const parts = [...text.matchAll(/(\d+)(ms|min|[smh]|)/g)];
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (units[unit] ?? Number.NaN), 0);
+}
+
+const secondsIn = (path: string, pattern: RegExp) => valuesIn(path, pattern).map(seconds);
+
+describe('within the app', () => {
+  test('the linger is a part of the drain', () => {
+    expect(config.LINGER_SECONDS).toBeLessThanOrEqual(config.DRAIN_TIMEOUT_SECONDS);
+  });
+
+  test('Node keeps idle connections longer than it waits for headers', () => {
+    expect(config.KEEP_ALIVE_TIMEOUT_SECONDS).toBeGreaterThan(config.HEADERS_TIMEOUT_SECONDS);
+  });
+});
+
+describe('whatever stops the app waits longer than the app takes', () => {
+  const pm2KillSeconds = apps.map(({ kill_timeout }) => kill_timeout / 1000);
+
+  test('PM2: kill_timeout', () => {
+    for (const patience of pm2KillSeconds) expect(patience).toBeGreaterThan(budget);
+  });
+
+  test.each(filesIn('deploy/systemd', '.service'))('%s: TimeoutStopSec', (path) => {
+    for (const patience of secondsIn(path, /^TimeoutStopSec=(.+)$/gm))
+      expect(patience).toBeGreaterThan(budget);
+  });
+
+  test.each(filesIn('deploy/upstart', '.conf'))('%s: kill timeout', (path) => {
+    for (const patience of secondsIn(path, /^kill timeout (.+)$/gm)) expect(patience).toBeGreaterThan(budget);
+  });
+
+  test('docker-compose.yml: stop_grace_period of the app', () => {
+    const [, app = ''] = /^ {2}app:\n((?: {4}.*\n|\n)+)/m.exec(read('docker-compose.yml')) ?? [];
+    const [, grace = '0'] = /^ {4}stop_grace_period: (\S+)$/m.exec(app) ?? [];
+    expect(seconds(grace)).toBeGreaterThan(budget);
+  });
+
+  test('Forever sends SIGTERM, and never a SIGKILL after it', () => {
+    const job = JSON.parse(read('deploy/forever/app.json')) as Record<string, unknown>;
+    expect(job.killSignal).toBe('SIGTERM');
+  });
+
+  test.each(['deploy/systemd/app-pm2.service', 'deploy/upstart/app-pm2.conf'])(
+    '%s waits longer than PM2 does',
+    (path) => {
+      const [patience = 0] = secondsIn(path, /^(?:TimeoutStopSec=|kill timeout )(.+)$/gm);
+      expect(patience).toBeGreaterThan(Math.max(...pm2KillSeconds));
+    },
+  );
+});
+
+describe('whatever starts the app waits longer than it may take', () => {
+  /** The first worker boots alone, the others after it. */
+  const boot = 2 * config.BOOT_TIMEOUT_SECONDS;
+
+  test('PM2: listen_timeout, for one process', () => {
+    for (const { listen_timeout } of apps) {
+      expect(listen_timeout / 1000).toBeGreaterThanOrEqual(config.BOOT_TIMEOUT_SECONDS);
+    }
+  });
+
+  test.each(filesIn('deploy/systemd', '.service'))('%s: TimeoutStartSec', (path) => {
+    for (const patience of secondsIn(path, /^TimeoutStartSec=(.+)$/gm))
+      expect(patience).toBeGreaterThan(boot);
+  });
+
+  test.each(filesIn('deploy/upstart', '.conf'))('%s: post-start', (path) => {
+    for (const patience of secondsIn(path, /wait-ready\.mjs \S+ (\d+)$/gm)) {
+      expect(patience).toBeGreaterThanOrEqual(boot);
+    }
+  });
+});
+
+/** How long each proxy keeps an idle connection to the app, and how long it waits for an answer. */
+const PROXIES = [
+  {
+    name: 'nginx',
+    idle: () => secondsIn('deploy/nginx/app/upstream.conf', /^\s*keepalive_timeout (\w+);/gm),
+    answer: () => secondsIn('deploy/nginx/app/proxy.conf', /^\s*proxy_read_timeout (\w+);/gm),
+  },
+  {
+    name: 'HAProxy',
+    // It looks each 5 s (pool-purge-delay) and closes half of those that were idle: a connection lasts a few rounds.
+    idle: () =>
+      secondsIn('deploy/haproxy/haproxy.cfg', /^[^#\n]*pool-purge-delay (\w+)/gm).map((delay) => delay * 5),
+    answer: () => secondsIn('deploy/haproxy/haproxy.cfg', /^\s*timeout server (\w+)/gm),
+  },
+  {
+    name: 'Varnish',
+    // varnishd's parameter backend_idle_timeout; the VCL has no word for it.
+    idle: () => [60],
+    answer: () => secondsIn('deploy/varnish/default.vcl', /^\s*\.first_byte_timeout = (\w+);/gm),
+  },
+];
+
+describe.each(PROXIES)('$name', ({ idle, answer }) => {
+  test('closes idle connections before Node does, or it sends requests on closed ones', () => {
+    for (const one of idle()) expect(one).toBeLessThan(config.KEEP_ALIVE_TIMEOUT_SECONDS);
+  });
+
+  test('waits for an answer longer than the app lets a handler take', () => {
+    for (const one of answer()) expect(one).toBeGreaterThan(config.REQUEST_TIMEOUT_SECONDS);
+  });
+});
