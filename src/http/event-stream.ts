@@ -41,7 +41,8 @@ export function openEventStream(req: Request, res: Response, lifecycle: Lifecycl
     res.end();
   };
   res.once('close', end);
-  if (lifecycle.lastCall.aborted) end();
+  // A client that has left already does not leave again.
+  if (lifecycle.lastCall.aborted || res.destroyed) end();
   else lifecycle.lastCall.addEventListener('abort', end);
   if (req.method === 'HEAD') end();
   else write(':\n\n');

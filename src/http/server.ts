@@ -3,10 +3,14 @@ import type { Express, Request, Response } from 'express';
 import type { Config } from '../config.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { answerClientErrors } from './client-errors.ts';
+import { pipelining } from './pipelining.ts';
 
 type Limits = Pick<
   Config,
-  'HEADERS_TIMEOUT_SECONDS' | 'RECEIVE_TIMEOUT_SECONDS' | 'KEEP_ALIVE_TIMEOUT_SECONDS'
+  | 'HEADERS_TIMEOUT_SECONDS'
+  | 'RECEIVE_TIMEOUT_SECONDS'
+  | 'REQUEST_TIMEOUT_SECONDS'
+  | 'KEEP_ALIVE_TIMEOUT_SECONDS'
 >;
 
 /**
@@ -35,10 +39,20 @@ export function createHttpServer(app: Express, limits: Limits, logger: Logger): 
   );
   // Node would drop those beyond 1,000 without a word, be it the one a proxy added last. Their size is limited anyway.
   server.maxHeadersCount = 0;
+  server.timeout = silenceMs(limits);
   answerClientErrors(server, logger);
   // An expectation other than 100-continue may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   return server;
+}
+
+/**
+ * How long nothing may move on a connection in the middle of a request, in milliseconds. A client that does not read
+ * its answer would keep it, and the memory it takes, for ever. Twice what a request and a handler have, so that it ends
+ * none of theirs.
+ */
+function silenceMs({ RECEIVE_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS }: Limits): number {
+  return 2 * Math.max(RECEIVE_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS) * 1000;
 }
 
 /** A path that every router can read, and `wellFormed` refuses. */
@@ -49,7 +63,9 @@ const UNREADABLE = '/%';
  * it, the log included. It goes in again under another path, to be refused like every other bad request.
  */
 function listenerOf(app: Express, logger: Logger): RequestListener {
+  const mayGoOn = pipelining(logger);
   return (message, response) => {
+    if (!mayGoOn(message, response)) return;
     const [req, res] = [message as Request, response as Response];
     app(req, res, (error?: unknown) => {
       if (error !== undefined || req.url === UNREADABLE) {

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 
 /**
@@ -15,22 +14,34 @@ export async function sendStream(res: Response, source: Readable): Promise<void>
     source.destroy();
   };
   res.once('close', cancel);
+  // It may still fail while it is being destroyed, when nobody waits for it any more.
+  source.on('error', () => undefined);
   try {
-    await firstByte(source);
-    if (res.destroyed) return;
-    if (res.req.method === 'HEAD') {
-      res.end();
-      source.destroy();
-      return;
-    }
-    await pipeline(source, res);
-  } catch (error) {
-    source.destroy();
-    const clientLeft = res.destroyed && source.errored === null;
-    if (!clientLeft) throw error;
+    // The client may have left before there was a stream: 'close' does not come again.
+    if (!res.destroyed) await firstByte(source);
+    if (!res.destroyed && res.req.method !== 'HEAD') await pipe(source, res);
+    else if (!res.destroyed) res.end();
   } finally {
     res.off('close', cancel);
+    cancel();
   }
+}
+
+/**
+ * Sends all of the source; resolves when the client has it or has left. `stream.pipeline` does the same with eight
+ * listeners on the response, which with those of the log, the metrics and the compression is past Node's limit of ten.
+ */
+async function pipe(source: Readable, res: Response): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    // One that was destroyed neither fails nor ends.
+    const checkEnd = () => {
+      if (!source.readableEnded)
+        reject(source.errored ?? new Error('the stream was destroyed before its end'));
+    };
+    res.once('close', resolve);
+    source.once('error', reject).once('close', checkEnd).pipe(res);
+    if (source.closed) checkEnd();
+  });
 }
 
 /** Resolves when the stream has something to read or has ended; rejects when it fails before that. */

@@ -85,6 +85,10 @@ class Call implements HandlerContext {
 
   #watch(): AbortController {
     const controller = new AbortController();
+    if (this.#res.destroyed) {
+      controller.abort(new ClientLeft());
+      return controller;
+    }
     const locals = this.#res.app.locals as { requestTimeoutMs?: number };
     const timeoutMs = this.#timeoutMs ?? locals.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
     const timer = setTimeout(() => {

@@ -4,6 +4,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
+import { compress } from '../../src/http/compress.ts';
 import { HttpError } from '../../src/http/errors.ts';
 import { sendStream } from '../../src/http/stream.ts';
 import { ClientLeft, wrap } from '../../src/http/wrap.ts';
@@ -101,6 +102,26 @@ describe('the signal', () => {
     expect(reasons).toEqual([expect.any(ClientLeft)]);
     expect(line).toMatchObject({ level: 'warn', aborted: true });
     expect(log.lines).toHaveLength(1);
+  });
+
+  test('has fired where the client left before the handler asked for it', async () => {
+    const reasons: unknown[] = [];
+    const { port, log } = await start((app) =>
+      app.get(
+        '/',
+        wrap(async (_req, res, context) => {
+          await once(res, 'close');
+          reasons.push(context.signal.reason);
+        }),
+      ),
+    );
+    const request = get({ port, host: '127.0.0.1' });
+    request.on('error', () => undefined);
+    await sleep(100);
+    request.destroy();
+    await log.waitFor(1);
+    await sleep(50);
+    expect(reasons).toEqual([expect.any(ClientLeft)]);
   });
 
   test('fires at the deadline, and the client is told with a 503 even by a handler that does not heed it', async () => {
@@ -215,6 +236,57 @@ describe('a streamed answer', () => {
     request.destroy();
     await once(source, 'close');
     expect(await log.waitFor(1)).toEqual([expect.objectContaining({ level: 'warn', aborted: true })]);
+  });
+
+  test('whose client left before there was a stream has its source destroyed', async () => {
+    const source = Readable.from(['x'.repeat(100)]);
+    const { port, log } = await start((app) =>
+      app.get(
+        '/',
+        wrap(async (_req, res) => {
+          await once(res, 'close');
+          return source;
+        }),
+      ),
+    );
+    const request = get({ port, host: '127.0.0.1' });
+    request.on('error', () => undefined);
+    await sleep(100);
+    request.destroy();
+    await log.waitFor(1);
+    await sleep(50);
+    expect(source.destroyed).toBe(true);
+  });
+
+  test('that is destroyed without an error is not taken for whole', async () => {
+    const { url } = await start((app) =>
+      app.get(
+        '/',
+        wrap(() => {
+          const source = new PassThrough();
+          source.write('x');
+          setTimeout(() => source.destroy(), 50);
+          return source;
+        }),
+      ),
+    );
+    await expect((await fetch(url)).text()).rejects.toThrow('terminated');
+  });
+
+  test('adds few listeners to the response: Node warns from eleven on', async () => {
+    let listeners = 0;
+    const { url } = await start((app) =>
+      app.use(compress()).get(
+        '/',
+        wrap((_req, res) => {
+          const source = Readable.from(Array.from({ length: 100 }, () => 'x'.repeat(1000)));
+          source.once('end', () => (listeners = res.listenerCount('close')));
+          return source;
+        }),
+      ),
+    );
+    expect((await (await fetch(url)).text()).length).toBe(100_000);
+    expect(listeners).toBeLessThan(8);
   });
 
   test('to a HEAD has headers and no body, and its source is destroyed', async () => {
