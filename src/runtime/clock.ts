@@ -21,17 +21,25 @@ export class Clock {
     return this.#monotonicMs() - this.#asleepMs;
   }
 
+  /** Whether the next tick will find that the clock has to be set back. */
+  isAsleep(): boolean {
+    return this.#lateMs() > ASLEEP_MS;
+  }
+
   /**
    * To be called every `tickMs`.
    *
    * @returns how long the clock stood still since the last call, 0 if it did not.
    */
   tick(): number {
-    const at = this.#monotonicMs();
-    const late = at - this.#tickedAt - this.#tickMs;
-    this.#tickedAt = at;
+    const late = this.#lateMs();
+    this.#tickedAt = this.#monotonicMs();
     if (late <= ASLEEP_MS) return 0;
     this.#asleepMs += late;
     return late;
+  }
+
+  #lateMs(): number {
+    return this.#monotonicMs() - this.#tickedAt - this.#tickMs;
   }
 }

@@ -84,7 +84,7 @@ export class Supervisor {
     this.#parts.logger.info({ from: this.#target, to: target }, 'scaling');
     this.#target = target;
     this.#failures.forgive();
-    this.#run();
+    this.#loop.run();
   }
 
   /** Has all workers drain at the same time. A second call, or `quick`, gives them two seconds. */
@@ -94,7 +94,7 @@ export class Supervisor {
     this.#stopping = true;
     this.#endReload('stopping');
     this.#fleet.drainAll(reason, hurry);
-    this.#run();
+    this.#loop.run();
   }
 
   /** For the primary and all workers, those to come included. */
@@ -192,7 +192,7 @@ export class Supervisor {
       default:
         return;
     }
-    this.#run();
+    this.#loop.run();
   }
 
   #onExit(worker: WorkerProcess, exit: Exit): void {
@@ -203,7 +203,7 @@ export class Supervisor {
       const kind = phase === 'booting' ? 'boot' : 'crash';
       this.#fail(worker, { kind, reason: describeExit(exit), exitCode: exit.code });
     }
-    this.#run();
+    this.#loop.run();
   }
 
   #fail(worker: Failed, failure: Failure): void {
@@ -229,7 +229,7 @@ export class Supervisor {
     this.#failures.forgive();
     // Not at once: this may be called in the middle of a run.
     queueMicrotask(() => {
-      this.#run();
+      this.#loop.run();
     });
   };
 

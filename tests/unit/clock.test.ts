@@ -21,7 +21,9 @@ test('the clock stands still while the process was suspended', () => {
   let time = 0;
   const clock = new Clock(1000, () => time);
   time = 61_000;
+  expect(clock.isAsleep()).toBe(true);
   expect(clock.tick()).toBe(60_000);
+  expect(clock.isAsleep()).toBe(false);
   expect(clock.now()).toBe(1000);
   time = 62_000;
   expect(clock.tick()).toBe(0);
