@@ -1,18 +1,21 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { describeWithNpm } from '../support/deploy/npm-program.ts';
 import { isRunning, Pm2, PM2 } from '../support/deploy/pm2.ts';
-import { repositoryPath } from '../support/deploy/render.ts';
+import { copyRelease, linkCurrent } from '../support/deploy/releases.ts';
+import { repositoryPath, WorkFolder } from '../support/deploy/render.ts';
 import { startSlowUpload } from '../support/deploy/slow-upload.ts';
 import { until } from '../support/deploy/until.ts';
 import { allAnswered, Visitors } from '../support/deploy/visitors.ts';
 import { freePort } from '../support/redis-server.ts';
 
+const run = promisify(execFile);
 const ROOT = repositoryPath();
 const SECRET = 'a-secret-of-the-host-a-secret-of-the-host';
 const START = ['start', 'ecosystem.config.js', '--env', 'production'];
@@ -146,16 +149,15 @@ describeWithNpm(PM2, 'PM2', (bin) => {
 
   test('a reload after `current` was switched runs the other release; PM2 never knows a secret of .env', async () => {
     const host = await mkdtemp(join(tmpdir(), 'pm2-host-'));
-    for (const version of ['1.0.0', '1.1.0']) await putRelease(host, version);
-    await symlink('releases/1.0.0', join(host, 'current'));
+    for (const version of ['1.0.0', '1.1.0']) await copyRelease(host, version, `SESSION_SECRETS=${SECRET}\n`);
+    await linkCurrent(host, '1.0.0');
     port = await freePort();
     const other = await Pm2.create(bin, { PORT: String(port), WEB_CONCURRENCY: '2', SESSION_SECRETS: '' });
     try {
       await other.run(START, { cwd: join(host, 'current') });
       const load = await visit('/version.txt');
       await load.answers('1.0.0');
-      await rm(join(host, 'current'));
-      await symlink('releases/1.1.0', join(host, 'current'));
+      await linkCurrent(host, '1.1.0');
       await other.run(['reload', 'app']);
       await load.answers('1.1.0');
       expect(await other.run(['jlist'])).not.toContain(SECRET);
@@ -166,6 +168,34 @@ describeWithNpm(PM2, 'PM2', (bin) => {
       await rm(host, { recursive: true });
     }
   }, 90_000);
+
+  test('post-deploy.sh makes a release of a checkout, switches to it and starts it', async () => {
+    const host = await WorkFolder.create('pm2-deploy');
+    const own = String(await freePort());
+    const other = await Pm2.create(bin, { PORT: own, WEB_CONCURRENCY: '1', SESSION_SECRETS: '' });
+    try {
+      await mkdir(host.join('releases'));
+      await writeFile(host.join('app.env'), `SESSION_SECRETS=${SECRET}\n`);
+      host.render('pm2/post-deploy.sh', 'post-deploy.sh', [['/srv/app', host.path]]);
+      await run('git', ['clone', '--quiet', '--depth', '1', `file://${ROOT}`, host.join('build')]);
+      // `npm ci` is tested by whoever runs it before these tests; here it would only cost a minute.
+      const npm = `#!/bin/sh\n[ "$1" = ci ] && exec ln -s ${ROOT}node_modules node_modules\nPATH=$REAL_PATH exec npm "$@"\n`;
+      await mkdir(host.join('bin'));
+      await writeFile(host.join('bin', 'npm'), npm, { mode: 0o755 });
+      const PATH = `${host.join('bin')}:${bin}:${other.env.PATH ?? ''}`;
+      const env = { ...other.env, PATH, REAL_PATH: other.env.PATH, APP_ENV: host.join('app.env') };
+      await run('sh', [host.join('post-deploy.sh')], { cwd: host.join('build'), env });
+      const { stdout: version } = await run('git', ['describe', '--tags', '--always'], {
+        cwd: host.join('build'),
+      });
+      expect(await readlink(host.join('current'))).toBe(`releases/${version.trim()}`);
+      expect(await answers(`http://127.0.0.1:${own}/readyz`)).toBe(true);
+      expect(await other.logs('dump.pm2')).toContain(host.join('current', 'dist', 'server.js'));
+    } finally {
+      await other.kill();
+      await host.remove();
+    }
+  }, 180_000);
 
   test('pm2-runtime, told to stop, answers what is in flight and ends in time', async () => {
     const own = String(await freePort());
@@ -188,18 +218,6 @@ describeWithNpm(PM2, 'PM2', (bin) => {
     }
   }, 90_000);
 });
-
-/** A release as far as PM2 sees it: the real one is tested in release.test.ts. */
-async function putRelease(host: string, version: string): Promise<void> {
-  const folder = join(host, 'releases', version);
-  await mkdir(folder, { recursive: true });
-  for (const name of ['dist', 'public', 'data', 'package.json', 'ecosystem.config.js']) {
-    await cp(repositoryPath(name), join(folder, name), { recursive: true });
-  }
-  await symlink(repositoryPath('node_modules'), join(folder, 'node_modules'));
-  await writeFile(join(folder, 'public', 'version.txt'), version);
-  await writeFile(join(folder, '.env'), `SESSION_SECRETS=${SECRET}\n`);
-}
 
 async function answers(url: string): Promise<boolean> {
   return fetch(url).then(
