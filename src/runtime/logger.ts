@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { destination, pino, type DestinationStream, type Logger } from 'pino';
+import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import { loadLaunch, type Config } from '../config.ts';
 import { batchLines } from './log-batch.ts';
 
@@ -47,9 +47,32 @@ export function createLogger(
       timestamp: isoTime(),
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: redactedPaths, censor: '[redacted]' },
+      serializers: { err: serializeError },
     },
     stream,
   );
+}
+
+/**
+ * pino's serializer, but for the arguments of the command that ioredis puts on its errors: to store a session fails with
+ * the session in them, and its id.
+ */
+function serializeError(thrown: unknown): unknown {
+  return thrown instanceof Error ? withoutArguments(stdSerializers.err(thrown)) : thrown;
+}
+
+function withoutArguments(value: unknown): unknown {
+  // The errors of an AggregateError.
+  if (Array.isArray(value)) return value.map(withoutArguments);
+  if (typeof value !== 'object' || value === null || !('stack' in value)) return value;
+  const entries = Object.entries<unknown>({ ...value });
+  return Object.fromEntries(
+    entries.map(([key, part]) => [key, key === 'command' ? nameOf(part) : withoutArguments(part)]),
+  );
+}
+
+function nameOf(command: unknown): unknown {
+  return (command as { name?: unknown } | null | undefined)?.name;
 }
 
 /** pino's isoTime, which makes the text anew for each line, while many lines fall into one millisecond. */
