@@ -9,7 +9,8 @@ import { HttpError } from './errors.ts';
  * @param options.limitKb - the largest body, in KiB.
  */
 export function jsonBody({ limitKb }: { limitKb: number }): RequestHandler {
-  const parse = express.json({ limit: limitKb * 1024 });
+  const limit = limitKb * 1024;
+  const parse = express.json({ limit });
   return (req, res, next) => {
     if (hasBody(req.headers) && !req.is('application/json')) {
       throw new HttpError('UNSUPPORTED_MEDIA_TYPE', {
@@ -17,6 +18,8 @@ export function jsonBody({ limitKb }: { limitKb: number }): RequestHandler {
         headers: { Accept: 'application/json' },
       });
     }
+    // The parser would read all of it first, and answer then.
+    if (Number(req.headers['content-length']) > limit) throw new HttpError('BODY_TOO_LARGE');
     parse(req, res, next);
   };
 }

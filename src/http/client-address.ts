@@ -14,8 +14,15 @@ export function clientAddress(req: Request): string {
 export function limitKeyOf(address: string): string {
   const [bare = ''] = address.split('%', 1);
   if (!isIPv6(bare)) return withoutPort(bare);
-  const mapped = /^::ffff:(?<ipv4>\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.groups?.ipv4;
-  return mapped ?? `${firstFourGroups(bare)}::/64`;
+  return MAPPED.exec(bare)?.groups?.ipv4 ?? `${firstFourGroups(bare)}::/64`;
+}
+
+/** An IPv4 address as a socket that also takes IPv6 tells it. */
+const MAPPED = /^::ffff:(?<ipv4>\d+\.\d+\.\d+\.\d+)$/i;
+
+/** An address for people to read: IPv4 ones as they know them. */
+export function readableAddress(address: string | undefined): string | undefined {
+  return address?.startsWith('::ffff:') ? (MAPPED.exec(address)?.groups?.ipv4 ?? address) : address;
 }
 
 /** Some proxies write the client's port behind its address; it changes with each connection. */

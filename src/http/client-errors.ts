@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../runtime/logger.ts';
+import { readableAddress } from './client-address.ts';
 import { ERRORS, problemType, type ErrorCode } from './errors.ts';
 
 /** What Node's HTTP parser says, and what it means. Anything else is a 400. */
@@ -24,6 +25,11 @@ export function answerClientErrors(server: Server, logger: Logger): void {
     // A reset, or half an answer is out: nobody to talk to.
     if (!socket.writable || error.code === 'ECONNRESET' || response?.headersSent) {
       socket.destroy();
+      return;
+    }
+    if (response?.req.complete) {
+      // What came before the nonsense is a request like any other. It gets its answer, and nothing after it.
+      response.shouldKeepAlive = false;
       return;
     }
     const code = PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST';
@@ -53,7 +59,7 @@ function refuseConnection(socket: Duplex, code: ErrorCode, logger: Logger, reaso
   const reqId = randomUUID();
   const body = problem(code, reqId);
   const [status] = ERRORS[code];
-  const { remoteAddress: ip } = socket as { remoteAddress?: string };
+  const ip = readableAddress((socket as { remoteAddress?: string }).remoteAddress);
   logger.warn({ reqId, status, code, reason, ip }, 'request refused');
   const headers = Object.entries({ ...headersFor(body), 'X-Request-Id': reqId });
   const lines = headers.map(([name, value]) => `${name}: ${value}`);

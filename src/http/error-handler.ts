@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { errorPage } from './error-page.ts';
 import { HttpError, problemType } from './errors.ts';
 import { normalizeError } from './normalize-error.ts';
@@ -56,7 +56,9 @@ export function errorHandler({ exposeErrors = false } = {}): ErrorRequestHandler
     } else {
       res.type('application/problem+json').send(JSON.stringify(problemDetails(error, req, exposeErrors)));
     }
-    discardBody(req, res);
+    // A client may not read the answer before it has sent all of its body: that is thrown away, where a parser has begun
+    // to read it and Node does not do so by itself. RECEIVE_TIMEOUT_SECONDS ends who takes too long.
+    req.resume();
   };
 }
 
@@ -78,16 +80,6 @@ export function problemDetails(
     errors: error.fields,
     stack: internal?.stack?.split('\n'),
   };
-}
-
-/**
- * A client that is still sending its body may not read the answer before it is done. Reading on would let it keep the
- * connection as long as it likes, so: close after this answer.
- */
-function discardBody(req: Request, res: Response): void {
-  if (req.complete) return;
-  res.shouldKeepAlive = false;
-  req.resume();
 }
 
 function toError(thrown: unknown): Error {

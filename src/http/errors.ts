@@ -5,7 +5,7 @@
  */
 export const ERRORS = {
   BAD_REQUEST: [400, 'Bad request'],
-  MALFORMED_JSON: [400, 'The body is not valid JSON'],
+  MALFORMED_JSON: [400, 'The JSON is not valid'],
   MALFORMED_URL: [400, 'The URL is not valid'],
   VALIDATION_FAILED: [400, 'The request has invalid fields'],
   LOGIN_REQUIRED: [401, 'Log in first'],

@@ -25,6 +25,16 @@ beforeAll(async () => {
           }),
         ],
       });
+      route(app, '/slow', {
+        get: (_req, res) => {
+          setTimeout(() => res.send('slow'), 50);
+        },
+      });
+      route(app, '/echo', {
+        get: (req, res) => {
+          res.send(req.headers['x-last']);
+        },
+      });
       route(app, '/broken', {
         get: () => {
           throw new Error('the database says: secret detail');
@@ -121,6 +131,17 @@ describe('a bad body', () => {
     await expectProblem(await post('{}', { 'content-type': type }), 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
+  test('refused before it was read whole leaves the connection of use', async () => {
+    const body = 'x'.repeat(1_000_000);
+    const answer = await sendRaw(
+      served.port,
+      `POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n\r\n`,
+      body,
+      'GET /things HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 415', 'HTTP/1.1 200']);
+  });
+
   test('no body at all', async () => {
     await expectProblem(await fetch(`${served.url}/things`, { method: 'POST' }), 400, 'VALIDATION_FAILED');
   });
@@ -204,6 +225,13 @@ describe('what is hardly HTTP', () => {
       'POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n',
       400,
     ],
+    ['two Hosts', 'GET /things HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n', 400],
+    ['a Host that is none', 'GET /things HTTP/1.1\r\nHost: u@a/b\r\nConnection: close\r\n\r\n', 400],
+    [
+      'a body too large, of which little has come',
+      'POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\nConnection: close\r\n\r\n{',
+      413,
+    ],
     ['a bare line feed in a header', 'GET / HTTP/1.1\r\nHost: a\r\nx: a\nb: c\r\n\r\n', 400],
     ['a target no URL parser takes', 'GET http://[ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400],
     ['the same behind a slash', 'GET //a@[/# HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', 400],
@@ -218,6 +246,28 @@ describe('what is hardly HTTP', () => {
     await sleep(20);
     const lines = served.log.lines.slice(before);
     expect(lines).toEqual([expect.objectContaining({ level: 'warn', status: expected })]);
+  });
+
+  test('sent behind a whole request, leaves that its answer, and has none of its own', async () => {
+    const before = served.log.lines.length;
+    const answer = await sendRaw(served.port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n\0nonsense\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    expect(answer).toMatch(/Connection: close\r\n/);
+    expect(answer).toMatch(/\r\n\r\nslow$/);
+    await sleep(50);
+    expect(served.log.lines.slice(before)).toEqual([expect.objectContaining({ status: 200 })]);
+  });
+
+  test('the last of 3,000 small headers counts like the first', async () => {
+    const small = Array.from({ length: 3000 }, (_, index) => `${index}:\r\n`)
+      .join('')
+      .slice(0, 15_000);
+    const [headers = ''] = /^(?:.+\r\n)+/.exec(small) ?? [];
+    const answer = await sendRaw(
+      served.port,
+      `GET /echo HTTP/1.1\r\nHost: a\r\n${headers}X-Last: here\r\nConnection: close\r\n\r\n`,
+    );
+    expect(answer).toMatch(/\r\n\r\nhere$/);
   });
 
   test('a client that never ends its headers is told so, and cut', async () => {

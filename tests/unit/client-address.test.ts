@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { limitKeyOf } from '../../src/http/client-address.ts';
+import { limitKeyOf, readableAddress } from '../../src/http/client-address.ts';
 
 test.each([
   ['192.0.2.1', '192.0.2.1'],
@@ -22,4 +22,14 @@ test.each([
 
 test('what a proxy let through as an address makes no endless key', () => {
   expect(limitKeyOf('x'.repeat(10_000))).toHaveLength(64);
+});
+
+test.each([
+  ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['192.0.2.1', '192.0.2.1'],
+  ['2001:db8::1', '2001:db8::1'],
+  ['::ffff:0:1', '::ffff:0:1'],
+  [undefined, undefined],
+])('%s is logged as %s', (address, text) => {
+  expect(readableAddress(address)).toBe(text);
 });
