@@ -23,33 +23,15 @@ export interface RedisConnection {
 export function connectRedis(
   config: Pick<Config, 'REDIS_URL'>,
   logger: Logger,
-  { role = 'commands' }: { role?: 'commands' | 'subscriber' } = {},
+  { role = 'commands' }: { role?: RedisRole } = {},
 ): RedisConnection {
   if (!config.REDIS_URL) throw new Error('connectRedis needs a REDIS_URL');
   const client = createRedisClient(config.REDIS_URL, { socketTimeout: role === 'commands' });
   const listeners: ((up: boolean) => void)[] = [];
-  let up: boolean | undefined;
-  let lastError = 'no connection yet';
-  let closing = false;
-
-  const change = (now: boolean) => {
-    if (up === now) return;
-    up = now;
-    // One line a change: an outage of an hour must not fill the disk.
-    if (now) logger.info({ role }, 'redis is up');
-    else logger.error({ role, reason: lastError }, 'redis is down; reconnecting until it is back');
-    for (const listener of listeners) listener(now);
-  };
-  client.on('ready', () => {
-    change(true);
+  const closing = new AbortController();
+  reportChanges(client, { logger, role, closing: closing.signal }, (up) => {
+    for (const listener of listeners) listener(up);
   });
-  client.on('close', () => {
-    if (!closing) change(false);
-  });
-  client.on('error', (error: Error) => {
-    lastError = error.message;
-  });
-
   return {
     client,
     isUp: () => client.status === 'ready',
@@ -60,9 +42,37 @@ export function connectRedis(
     }),
     onChange: (listener) => listeners.push(listener),
     close: async () => {
-      closing = true;
+      closing.abort();
       await client.quit().catch(() => undefined);
       client.disconnect();
     },
   };
+}
+
+type RedisRole = 'commands' | 'subscriber';
+
+/** Tells the log and the callback when Redis comes and goes: one line a change, or an outage of an hour fills the disk. */
+function reportChanges(
+  client: RedisClient,
+  { logger, role, closing }: { logger: Logger; role: RedisRole; closing: AbortSignal },
+  onChange: (up: boolean) => void,
+): void {
+  let up: boolean | undefined;
+  let reason = 'no connection yet';
+  const change = (now: boolean) => {
+    if (up === now) return;
+    up = now;
+    if (now) logger.info({ role }, 'redis is up');
+    else logger.error({ role, reason }, 'redis is down; reconnecting until it is back');
+    onChange(now);
+  };
+  client.on('ready', () => {
+    change(true);
+  });
+  client.on('close', () => {
+    if (!closing.aborted) change(false);
+  });
+  client.on('error', (error: Error) => {
+    reason = error.message;
+  });
 }
