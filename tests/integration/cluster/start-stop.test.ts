@@ -177,3 +177,18 @@ describe('the stop', () => {
     expect(cluster.lines('worker crashed')).toEqual([]);
   }, 60_000);
 });
+
+describe('a stop in the middle of the start', () => {
+  test('ends with 0, and leaves nobody behind', async () => {
+    for (const delayMs of [150, 500, 900]) {
+      const cluster = await suite.launch();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await cluster.logged('state');
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      const pids = (await cluster.status()).workers.map(({ pid }) => pid ?? 0);
+      cluster.signal('SIGTERM');
+      expect(await cluster.exit()).toEqual({ code: 0, signal: null });
+      expect(pids.filter(isRunning)).toEqual([]);
+    }
+  }, 60_000);
+});
