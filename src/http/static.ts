@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import express, { type RequestHandler } from 'express';
+import express, { type Request, type RequestHandler, type Response } from 'express';
+import { HttpError } from './errors.ts';
 
 /** The files of a folder, over HTTP. */
 export interface StaticFiles {
@@ -40,6 +41,11 @@ export async function staticFiles(directory: string, { hashed = true } = {}): Pr
     handler: (req, res, next) => {
       const { stem, hash, extension } = HASHED_NAME.exec(req.path)?.groups ?? {};
       const name = `${stem ?? ''}${extension ?? ''}`;
+      if (req.method !== 'GET' && req.method !== 'HEAD') {
+        if (hashes.has(name) || hashes.has(req.path)) answerOtherMethods(req, res);
+        else next();
+        return;
+      }
       if (!hashes.has(name)) {
         serve(req, res, next);
         return;
@@ -58,6 +64,13 @@ export async function staticFiles(directory: string, { hashed = true } = {}): Pr
       return hashed ? `/${name.replace(/\.[^.]+$/, `.${hash}$&`)}` : `/${name}`;
     },
   };
+}
+
+/** As `route` does for routes. */
+function answerOtherMethods(req: Request, res: Response): void {
+  const headers = { Allow: 'GET, HEAD, OPTIONS' };
+  if (req.method !== 'OPTIONS') throw new HttpError('METHOD_NOT_ALLOWED', { headers });
+  res.set(headers).status(204).end();
 }
 
 /** The first ten digits of each file's SHA-256, by the file's URL. */

@@ -3,9 +3,16 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import express, { type RequestHandler } from 'express';
 import request from 'supertest';
 import { projectPath } from '../../src/config/paths.ts';
-import type { Company } from '../../src/features/companies/company.ts';
+import type { Company, CompanyChanges } from '../../src/features/companies/company.ts';
+import { companies } from '../../src/features/companies/index.ts';
+import { readSeed } from '../../src/features/companies/open.ts';
+import { MemoryCompanies } from '../../src/features/companies/repository.ts';
+import { errorHandler } from '../../src/http/error-handler.ts';
+import type { Toolkit } from '../../src/http/toolkit.ts';
+import { cachedRoutes } from '../support/cached-routes.ts';
 import { createTestApp, type TestApp } from '../support/test-app.ts';
 
 interface Page {
@@ -231,6 +238,28 @@ describe('PATCH /api/companies/:id', () => {
       .send(body)
       .expect(status);
   });
+});
+
+test('a change that may have been made although it failed is seen', async () => {
+  const seed = await readSeed();
+  class LosesAnswers extends MemoryCompanies {
+    override async update(id: number, changes: CompanyChanges): Promise<never> {
+      await super.update(id, changes);
+      throw new Error('Command timed out');
+    }
+  }
+  const pass: RequestHandler = (_req, _res, next) => {
+    next();
+  };
+  const { cache, cached } = cachedRoutes();
+  const guards = { session: pass, requireUser: pass, csrf: pass, json: express.json() };
+  const toolkit = { ...guards, cached, stores: { cache } } as unknown as Toolkit;
+  const other = express().use('/api', companies(toolkit, new LosesAnswers(seed)), errorHandler());
+
+  await request(other).get('/api/search?params={"q":"Elsewhere"}').expect(200, { items: [], total: 0 });
+  await request(other).patch('/api/companies/1').send({ city: 'Elsewhere' }).expect(503);
+  const found = await request(other).get('/api/search?params={"q":"Elsewhere"}');
+  expect(found.body).toMatchObject({ total: 1 });
 });
 
 test('other methods are told which there are', async () => {

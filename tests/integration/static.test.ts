@@ -112,7 +112,12 @@ describe('static files', () => {
   });
 
   test('are there to be read only', async () => {
-    const response = await fetch(`${app.url}/style.css`, { method: 'POST' });
-    expect(response.status).toBe(404);
+    for (const path of ['/style.css', `/style.${HASH}.css`]) {
+      const response = await fetch(app.url + path, { method: 'POST' });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
+      const options = await fetch(app.url + path, { method: 'OPTIONS' });
+      expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
+    }
+    expect((await fetch(`${app.url}/none.css`, { method: 'POST' })).status).toBe(404);
   });
 });

@@ -42,10 +42,11 @@ function one(repository: CompanyRepository): Handler {
 function update(repository: CompanyRepository, cache: Cache): Handler {
   return async (req, res) => {
     const { id } = companyPath.parse(req.params);
-    const company = await repository.update(id, changesSchema.parse(req.body));
+    const changes = changesSchema.parse(req.body);
+    // Before the answer: whoever reads the list after it must see the change. Also where the change failed: a Redis that
+    // hung may have made it all the same.
+    const company = await repository.update(id, changes).finally(() => cache.purgeTag('companies'));
     if (!company) throw noCompany(id);
-    // Before the answer: whoever reads the list after it must see the change.
-    await cache.purgeTag('companies');
     res.json(company);
   };
 }
