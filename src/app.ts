@@ -10,6 +10,7 @@ import { cors } from './http/cors.ts';
 import { csrf } from './http/csrf.ts';
 import { errorHandler, notFound } from './http/error-handler.ts';
 import { health } from './http/health.ts';
+import { overload } from './http/overload.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
 import { inOrder } from './http/in-order.ts';
 import { leanJson } from './http/lean-json.ts';
@@ -54,6 +55,7 @@ export async function createApp(parts: AppParts): Promise<Express> {
         storeIsUp: () => stores.isUp(),
         readyRequiresStore: config.READY_REQUIRES_REDIS,
       }),
+      overload({ maxDelayMs: config.MAX_LOOP_DELAY_MS, maxInFlight: config.MAX_IN_FLIGHT }),
       wellFormed(),
     ),
   );

@@ -52,6 +52,10 @@ const schema = z.object({
   KEEP_ALIVE_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 72 }),
   /** The largest JSON body, after decompression. */
   BODY_LIMIT_KB: integer({ min: 1, max: 102_400, default: 100 }),
+  /** How late the event loop may be, twice in a row, until requests are refused with 503; 0: never. */
+  MAX_LOOP_DELAY_MS: integer({ min: 0, max: 60_000, default: 250 }),
+  /** How many requests one process takes at a time, event streams included; more are refused with 503. 0: any number. */
+  MAX_IN_FLIGHT: integer({ min: 0, max: 1_000_000, default: 1000 }),
   /** Off where a proxy compresses. */
   COMPRESSION: flag().default(true),
   /** Origins of other sites that may call the API from a browser; unset: none. */

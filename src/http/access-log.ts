@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { pinoHttp } from 'pino-http';
 import type { Logger } from '../runtime/logger.ts';
+import { createRandomSource, type RandomSource } from '../runtime/random.ts';
+import { readableAddress } from './client-address.ts';
 import { redactQuery } from './redact.ts';
 import { LINE, requestLoggers } from './request-log.ts';
 
@@ -26,10 +27,11 @@ const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
  * 4xx, the error with its stack with a 5xx. Gives the request its id and `req.log`.
  */
 export function accessLog(logger: Logger): RequestHandler {
+  const random = createRandomSource();
   const log = pinoHttp<Request, Response>({
     // Without it pino-http's two loggers a request, and the redaction of fields that need none, cost 40 of 88 µs.
     logger: requestLoggers(logger),
-    genReqId: requestId,
+    genReqId: (req, res) => requestId(req, res, random),
     // req.log carries the id alone; the line gets its own logger, and the fields below.
     quietReqLogger: true,
     customAttributeKeys: { req: LINE },
@@ -38,23 +40,30 @@ export function accessLog(logger: Logger): RequestHandler {
     customSuccessMessage: () => 'request',
     customErrorMessage: () => 'request',
     customSuccessObject: (req: Request, res: Response) => fields(req, res),
-    customErrorObject: (req: Request, res: Response, err: Error) => ({ ...fields(req, res), err }),
+    // Without res.err, pino-http makes an error up that says no more than the status does.
+    customErrorObject: (req: Request, res: Response, err: Error) =>
+      res.err ? { ...fields(req, res), err } : fields(req, res),
   });
   return (req, res, next) => {
     req.startedAt = performance.now();
     req.bytesBefore = req.socket.bytesWritten;
+    rememberAddress(req);
     log(req, res);
     res.log = req.log;
     next();
   };
 }
 
+/** Node can tell the address of a connection that is gone, if it was asked before. */
+function rememberAddress({ socket }: Request): string | undefined {
+  return socket.remoteAddress;
+}
+
 /** The id a trusted proxy gave the request, if it has the right shape; else a new one. Also answers with it. */
-function requestId(message: IncomingMessage, response: ServerResponse): string {
-  const req = message as Request;
+function requestId(req: Request, response: ServerResponse, random: RandomSource): string {
   const given = req.headers['x-request-id'];
   const id =
-    typeof given === 'string' && REQUEST_ID.test(given) && fromTrustedProxy(req) ? given : randomUUID();
+    typeof given === 'string' && REQUEST_ID.test(given) && fromTrustedProxy(req) ? given : random.uuid();
   response.setHeader('X-Request-Id', id);
   return id;
 }
@@ -65,7 +74,8 @@ function fromTrustedProxy(req: Request): boolean {
 }
 
 function levelOf(req: Request, res: Response): 'silent' | 'info' | 'warn' | 'error' {
-  if (res.statusCode >= 500) return 'error';
+  // A refusal (overload, a probe of a process that drains) is no fault: there is no error to look at.
+  if (res.statusCode >= 500 && res.err) return 'error';
   if (res.statusCode >= 400 || !res.writableEnded) return 'warn';
   return QUIET_PATHS.has(req.originalUrl) ? 'silent' : 'info';
 }
@@ -80,7 +90,7 @@ function fields(req: Request, res: Response) {
     status: res.statusCode,
     ms: Math.round((performance.now() - req.startedAt) * 1000) / 1000,
     bytes: req.socket.bytesWritten - req.bytesBefore,
-    ip: req.ip ?? req.socket.remoteAddress,
+    ip: readableAddress(req.ip),
     code: res.problemCode,
     // The client left before the answer was whole.
     aborted: res.writableEnded ? undefined : true,
