@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { freePort } from '../redis-server.ts';
@@ -78,7 +78,8 @@ export class Haproxy {
   async #start(): Promise<void> {
     // As Debian's unit does: a master that stays, and workers that a reload replaces.
     this.#daemon = await Daemon.start('haproxy', ['-W', '-f', this.folder.join(CONFIG)], {
-      ready: () => accepts(this.httpsPort),
+      // HAProxy listens on its ports first, and only then gives the socket file its name.
+      ready: async () => existsSync(this.folder.join('admin.sock')) && accepts(this.httpsPort),
     });
   }
 
