@@ -4,50 +4,47 @@ import type { Logger } from '../runtime/logger.ts';
 
 /**
  * So many requests of one connection may wait behind the one that is being answered. No browser or proxy sends even
- * two ahead. Node begins with all that came in one read, well over a thousand of them in 64 KB, at once.
+ * two ahead; 64 KB, which Node reads at once, are well over a thousand.
  */
 const MAX_WAITING = 100;
 
 /**
- * Looks after requests that were sent before the one ahead of them was answered. When their connection closes, Node
- * forgets their responses without a word: no 'close', so their handlers, streams and log lines would wait for ever.
+ * Lets requests that were sent ahead wait for their turn. Node would begin with all of them at once, and when their
+ * connection closes, forget them without a word: no 'close', so what they opened would stay open for ever.
  *
- * @returns a function that says whether a request is to be handled.
+ * @returns a function for requests whose response has no socket yet, and what handles them.
  */
-export function pipelining(logger: Logger): (req: IncomingMessage, res: ServerResponse) => boolean {
+export function pipelining(logger: Logger) {
   const queues = new WeakMap<Socket, Set<ServerResponse>>();
-  return (req, res) => {
-    // Node gives a response the socket when its turn has come: with nearly all requests, that is at once.
-    if (res.socket !== null) return true;
-    const { socket } = req;
+  return ({ socket }: IncomingMessage, res: ServerResponse, handle: () => void): void => {
     const queue = queues.get(socket) ?? newQueue(socket);
     queues.set(socket, queue);
     if (!socket.destroyed && queue.size < MAX_WAITING) {
       queue.add(res);
-      res.once('close', () => queue.delete(res));
-      return true;
+      res.once('socket', () => {
+        queue.delete(res);
+        process.nextTick(handle);
+      });
+      return;
     }
     if (!socket.destroyed) {
-      logger.warn(
-        { ip: socket.remoteAddress, waiting: queue.size },
-        'connection cut: too many requests at a time',
-      );
+      const ip = socket.remoteAddress;
+      logger.warn({ ip, waiting: queue.size }, 'connection cut: too many requests at a time');
       socket.destroy();
     }
     close(res);
-    return false;
   };
 }
 
 function newQueue(socket: Socket): Set<ServerResponse> {
   const queue = new Set<ServerResponse>();
   socket.once('close', () => {
-    // Whose turn had come is closed by Node.
-    for (const res of queue) if (res.socket === null) close(res);
+    for (const res of queue) close(res);
   });
   return queue;
 }
 
+/** For those who count what is in flight. */
 function close(res: ServerResponse): void {
   res.destroy();
   res.emit('close');

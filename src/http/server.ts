@@ -63,20 +63,25 @@ const UNREADABLE = '/%';
  * it, the log included. It goes in again under another path, to be refused like every other bad request.
  */
 function listenerOf(app: Express, logger: Logger): RequestListener {
-  const mayGoOn = pipelining(logger);
-  return (message, response) => {
-    if (!mayGoOn(message, response)) return;
-    const [req, res] = [message as Request, response as Response];
+  const wait = pipelining(logger);
+  const handle = (req: Request, res: Response) => {
     app(req, res, (error?: unknown) => {
       if (error !== undefined || req.url === UNREADABLE) {
         giveUp(res, logger, error);
         return;
       }
       req.url = UNREADABLE;
-      app(req, res, (again?: unknown) => {
-        giveUp(res, logger, again);
-      });
+      handle(req, res);
     });
+  };
+  return (message, response) => {
+    const [req, res] = [message as Request, response as Response];
+    if (res.socket !== null) handle(req, res);
+    // Node gives a response the socket when its turn has come: with nearly all, that is at once.
+    else
+      wait(req, res, () => {
+        handle(req, res);
+      });
   };
 }
 

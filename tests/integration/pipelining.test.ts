@@ -3,7 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
+import { jsonBody } from '../../src/http/body.ts';
 import { wrap } from '../../src/http/wrap.ts';
+import { Connections } from '../../src/runtime/connections.ts';
 import { sendRaw, serve } from '../support/http.ts';
 
 let close: (() => Promise<void>) | undefined;
@@ -45,41 +47,63 @@ describe('requests sent before the one ahead was answered', () => {
     expect(answer.match(/answer \d/g)).toEqual(['answer 1', 'answer 2', 'answer 3']);
   });
 
-  test('all end when the client leaves: no handler waits for ever, and each has its line in the log', async () => {
-    let ended = 0;
-    const { port, log } = await start((app) =>
+  test('wait for their turn, and are never begun when the client leaves before', async () => {
+    let begun = 0;
+    const { port, server, log } = await start((app) =>
       app.get(
         '/',
         wrap(async (_req, _res, { signal }) => {
+          begun++;
           await once(signal, 'abort');
-          ended++;
         }),
       ),
     );
+    const connections = new Connections(server);
     const socket = silentClient(port);
     socket.write(GET.repeat(20));
     await sleep(100);
+    expect(connections.inFlight).toBe(20);
     socket.destroy();
-    await log.waitFor(20);
+    await log.waitFor(1);
     await sleep(50);
-    expect(ended).toBe(20);
-    expect(log.lines).toHaveLength(20);
+    expect(begun).toBe(1);
+    expect(connections.inFlight).toBe(0);
+    expect(log.lines).toEqual([expect.objectContaining({ aborted: true })]);
+  });
+
+  test('have their bodies when their turn comes', async () => {
+    const { port } = await start((app) =>
+      app.post(
+        '/',
+        jsonBody({ limitKb: 100 }),
+        wrap(async (req, res) => {
+          await sleep(20);
+          res.json(req.body);
+        }),
+      ),
+    );
+    const post = (number: number, connection: string) => {
+      const body = JSON.stringify({ number, filler: 'x'.repeat(50_000) });
+      const headers = `Host: a\r\nConnection: ${connection}\r\nContent-Type: application/json`;
+      return `POST / HTTP/1.1\r\n${headers}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    };
+    const bytes = post(1, 'keep-alive') + post(2, 'keep-alive') + post(3, 'close');
+    const answer = await sendRaw(port, bytes);
+    expect(answer.match(/"number":\d/g)).toEqual(['"number":1', '"number":2', '"number":3']);
   });
 
   test('beyond a hundred cut the connection', async () => {
-    let handled = 0;
-    const { port, log } = await start((app) =>
-      app.get('/', () => {
-        handled++;
-      }),
-    );
+    const { port, server, log } = await start((app) => app.get('/', () => undefined));
+    const connections = new Connections(server);
     const socket = silentClient(port);
     socket.write(GET.repeat(2000));
     await once(socket.resume(), 'close');
-    await log.waitForLine(({ msg }) => msg === 'connection cut: too many requests at a time');
-    await sleep(50);
-    expect(handled).toBe(101);
-    expect(log.lines).toHaveLength(102);
+    await log.waitFor(2);
+    expect(log.lines.map(({ msg }) => msg)).toEqual([
+      'connection cut: too many requests at a time',
+      'request',
+    ]);
+    expect(connections.inFlight).toBe(0);
   });
 });
 
