@@ -17,23 +17,30 @@ const above = {
   config: ['app', 'server', 'cluster', 'features', 'http', 'runtime', 'stores'],
 };
 
-const zone = (floor, higher, allowed = []) => ({
-  files: floor === 'config' ? ['src/config.ts', 'src/config/**/*.ts'] : [`src/${floor}/**/*.ts`],
+/** The rule for files so many folders below src/: that many times `../` leads to src/, where the floors are. */
+const zone = (files, depth, floor) => ({
+  files,
   rules: {
     'no-restricted-imports': [
       'error',
       {
         patterns: [
           {
-            regex: `^\\.\\.?/(?:\\.\\./)*(?:${higher.join('|')})(?:\\.ts$|/)`,
+            regex: `^${depth === 0 ? '\\./' : '\\.\\./'.repeat(depth)}(?:${above[floor].join('|')})(?:\\.ts$|/)`,
             message: `src/${floor} must not import from a floor above it (see docs/architecture.md).`,
           },
-          ...allowed,
         ],
       },
     ],
   },
 });
+
+const zones = [zone(['src/config.ts'], 0, 'config')].concat(
+  Object.keys(above).flatMap((floor) => [
+    zone([`src/${floor}/*.ts`], 1, floor),
+    zone([`src/${floor}/*/*.ts`], 2, floor),
+  ]),
+);
 
 export default tseslint.config(
   { ignores: ['dist', 'coverage', 'node_modules'] },
@@ -62,7 +69,7 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
-  ...Object.entries(above).map(([floor, higher]) => zone(floor, higher)),
+  ...zones,
   {
     files: ['src/**/*.ts'],
     plugins: { n },

@@ -14,7 +14,7 @@ import { overload } from './http/overload.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
 import { inOrder } from './http/in-order.ts';
 import { leanJson } from './http/lean-json.ts';
-import { responseCache } from './http/response-cache.ts';
+import { responseCache } from './http/cache/response-cache.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { PLAIN_SESSION_COOKIE, requireUser, SECURE_SESSION_COOKIE, sessions } from './http/session.ts';
 import { staticFiles } from './http/static.ts';

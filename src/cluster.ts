@@ -2,20 +2,20 @@ import { url as inspectorUrl } from 'node:inspector';
 import { loadLaunch, type Config } from './config.ts';
 import { createAdminServer } from './runtime/admin.ts';
 import { configOrExit } from './runtime/boot.ts';
-import { ClusterMetrics } from './runtime/cluster-metrics.ts';
-import { workerCount } from './runtime/concurrency.ts';
-import { controlCommands } from './runtime/control-commands.ts';
-import { openControl } from './runtime/control.ts';
+import { ClusterMetrics } from './runtime/cluster/cluster-metrics.ts';
+import { workerCount } from './runtime/cluster/concurrency.ts';
+import { controlCommands } from './runtime/cluster/control-commands.ts';
+import { openControl } from './runtime/cluster/control.ts';
 import { logCrashes } from './runtime/crash.ts';
-import { EXIT_NO_BOOT } from './runtime/failures.ts';
-import { createFork, findRelease } from './runtime/fork.ts';
+import { EXIT_NO_BOOT } from './runtime/cluster/failures.ts';
+import { createFork, findRelease } from './runtime/cluster/fork.ts';
 import { listen } from './runtime/listen.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
-import { Notifier } from './runtime/notify.ts';
-import { removePidFile, writePidFile } from './runtime/pid-file.ts';
-import { obeySignals } from './runtime/primary-signals.ts';
-import { sharedSecrets } from './runtime/shared-secrets.ts';
-import { Supervisor } from './runtime/supervisor.ts';
+import { Notifier } from './runtime/cluster/notify.ts';
+import { removePidFile, writePidFile } from './runtime/cluster/pid-file.ts';
+import { obeySignals } from './runtime/cluster/primary-signals.ts';
+import { sharedSecrets } from './runtime/cluster/shared-secrets.ts';
+import { Supervisor } from './runtime/cluster/supervisor.ts';
 
 /**
  * One primary and its workers, each of which runs server.ts. The primary imports nothing of the app: it must not be able

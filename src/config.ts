@@ -115,7 +115,7 @@ const schema = z.object({
   /** Until requests in flight must be done; what is left then is cut. */
   DRAIN_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 25 }),
 
-  // Cluster (cluster.ts, runtime/supervisor.ts)
+  // Cluster (cluster.ts, runtime/cluster/supervisor.ts)
   /** Workers: a number, or auto for one a CPU, a container's quota counted. Always one with STORE=memory. */
   WEB_CONCURRENCY: concurrency().default('auto'),
   /** Until a new worker must be ready. */

@@ -1,7 +1,7 @@
 import { ConfigError, EXIT_BAD_CONFIG, loadControlSocket } from './config.ts';
 import { sendCommand, Unreachable } from './runtime/control-client.ts';
 import { statusTable } from './runtime/status-table.ts';
-import type { Status } from './runtime/status.ts';
+import type { Status } from './runtime/cluster/status.ts';
 
 const USAGE = `Controls the app that npm start runs.
 

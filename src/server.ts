@@ -13,7 +13,7 @@ import { listen } from './runtime/listen.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { createMetrics, type Metrics } from './runtime/metrics.ts';
 import { onStopRequest } from './runtime/signals.ts';
-import { WorkerLink } from './runtime/worker.ts';
+import { WorkerLink } from './runtime/cluster/worker.ts';
 import { openStores } from './stores/open.ts';
 
 /**

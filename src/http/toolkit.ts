@@ -5,7 +5,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Stores } from '../stores/stores.ts';
 import type { RateLimit, RateLimitOptions } from './rate-limit.ts';
-import type { CachedOptions } from './response-cache.ts';
+import type { CachedOptions } from './cache/response-cache.ts';
 
 /** What a feature is built from. `createApp` makes one and hands it to every feature. */
 export interface Toolkit {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { lstat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { ControlAnswer, ControlRequest } from './control.ts';
+import type { ControlAnswer, ControlRequest } from './cluster/control.ts';
 
 /** There is no primary to talk to, or none that we may trust. */
 export class Unreachable extends Error {

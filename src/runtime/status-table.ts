@@ -1,4 +1,4 @@
-import type { Status, WorkerStatus } from './status.ts';
+import type { Status, WorkerStatus } from './cluster/status.ts';
 
 const HEADINGS = [
   'worker',

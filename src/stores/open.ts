@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
-import { createCache } from './cache.ts';
+import { createCache } from './cache/cache.ts';
 import { MemorySessionStore } from './memory-session-store.ts';
 import { connectRedis } from './redis.ts';
 import { createRedisSessionStore } from './session-store.ts';

@@ -1,6 +1,6 @@
 import type { Store } from 'express-session';
 import type { Config } from '../config.ts';
-import type { Cache } from './cache.ts';
+import type { Cache } from './cache/cache.ts';
 import type { RedisConnection } from './redis.ts';
 
 /** Everything that outlives a request: in Redis, or in this process's memory (the embedded default). */

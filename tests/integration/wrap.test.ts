@@ -235,7 +235,9 @@ describe('a streamed answer', () => {
     response.on('error', () => undefined);
     request.destroy();
     await once(source, 'close');
-    expect(await log.waitFor(1)).toEqual([expect.objectContaining({ level: 'warn', aborted: true })]);
+    expect(await log.waitFor(1)).toEqual([
+      expect.objectContaining({ level: 'warn', aborted: true, ip: '127.0.0.1' }),
+    ]);
   });
 
   test('whose client left before there was a stream has its source destroyed', async () => {

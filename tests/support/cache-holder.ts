@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createCache } from '../../src/stores/cache.ts';
+import { createCache } from '../../src/stores/cache/cache.ts';
 import { connectRedis } from '../../src/stores/redis.ts';
 import { silent, until } from './caches.ts';
 import { testConfig } from './config.ts';

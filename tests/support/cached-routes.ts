@@ -1,7 +1,7 @@
 import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
 import { createMetrics } from '../../src/runtime/metrics.ts';
-import { responseCache, type Cached } from '../../src/http/response-cache.ts';
-import { createCache, type Cache } from '../../src/stores/cache.ts';
+import { responseCache, type Cached } from '../../src/http/cache/response-cache.ts';
+import { createCache, type Cache } from '../../src/stores/cache/cache.ts';
 import { silent } from './caches.ts';
 
 /** A response cache for tests, in memory unless a cache is given. */

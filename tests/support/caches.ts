@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type Logger } from '../../src/runtime/logger.ts';
-import { createCache, type Cache } from '../../src/stores/cache.ts';
+import { createCache, type Cache } from '../../src/stores/cache/cache.ts';
 import { connectRedis, type RedisConnection } from '../../src/stores/redis.ts';
 import { testConfig } from './config.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { encodingPreference } from '../../src/http/accept-encoding.ts';
+import { encodingPreference } from '../../src/http/cache/accept-encoding.ts';
 
 describe('what Accept-Encoding asks for', () => {
   const preferenceOf = encodingPreference();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { createCache, NotCacheable, type CacheParts, type CacheState } from '../../src/stores/cache.ts';
+import { createCache, NotCacheable, type CacheParts, type CacheState } from '../../src/stores/cache/cache.ts';
 import { LogLines } from '../support/http.ts';
 import { heldLoad, silent, until } from '../support/caches.ts';
 

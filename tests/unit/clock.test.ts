@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Clock } from '../../src/runtime/clock.ts';
+import { Clock } from '../../src/runtime/cluster/clock.ts';
 
 test('the clock goes with time while it is ticked', () => {
   let time = 0;

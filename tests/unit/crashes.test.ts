@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Crashes, respawnDelayMs } from '../../src/runtime/crashes.ts';
+import { Crashes, respawnDelayMs } from '../../src/runtime/cluster/crashes.ts';
 
 const RULES = { minUptimeMs: 10_000, limit: 10, random: () => 0 };
 

@@ -6,7 +6,7 @@ import {
   wornBy,
   type FleetView,
   type WorkerView,
-} from '../../src/runtime/policy.ts';
+} from '../../src/runtime/cluster/policy.ts';
 
 const LIMITS = { bootMs: 30_000, hangMs: 15_000, stableMs: 1000, minUptimeMs: 10_000 };
 const NOW = 1_000_000;

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { Reloads } from '../../src/runtime/reloads.ts';
+import { Reloads } from '../../src/runtime/cluster/reloads.ts';
 
 const DONE = { ok: true, generation: 2 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { duration, statusTable } from '../../src/runtime/status-table.ts';
-import type { Status, WorkerStatus } from '../../src/runtime/status.ts';
+import type { Status, WorkerStatus } from '../../src/runtime/cluster/status.ts';
 
 const WORKER: WorkerStatus = {
   slot: 0,

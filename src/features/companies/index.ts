@@ -3,7 +3,7 @@ import { HttpError } from '../../http/errors.ts';
 import { route } from '../../http/route.ts';
 import type { Toolkit } from '../../http/toolkit.ts';
 import { wrap, type Handler } from '../../http/wrap.ts';
-import type { Cache } from '../../stores/cache.ts';
+import type { Cache } from '../../stores/cache/cache.ts';
 import { changesSchema } from './company.ts';
 import { csv } from './csv.ts';
 import { list } from './list.ts';

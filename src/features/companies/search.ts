@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HttpError } from '../../http/errors.ts';
 import type { Handler } from '../../http/wrap.ts';
-import type { Cache } from '../../stores/cache.ts';
+import type { Cache } from '../../stores/cache/cache.ts';
 import { filterCompanies } from './find.ts';
 import { condition } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';

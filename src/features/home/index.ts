@@ -5,7 +5,7 @@ import { route } from '../../http/route.ts';
 import { sessionOf } from '../../http/session.ts';
 import type { Toolkit } from '../../http/toolkit.ts';
 import { wrap } from '../../http/wrap.ts';
-import type { Cache } from '../../stores/cache.ts';
+import type { Cache } from '../../stores/cache/cache.ts';
 import { homePage, type HomeFacts } from './page.ts';
 
 /** Short, so that whoever reloads the page a few times sees a MISS, HITs and a STALE. */

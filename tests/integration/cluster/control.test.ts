@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import type { Status } from '../../../src/runtime/status.ts';
+import type { Status } from '../../../src/runtime/cluster/status.ts';
 import type { ClusterProcess } from '../../support/cluster/cluster-process.ts';
 import { signal } from '../../support/cluster/processes.ts';
 import { clusterSuite } from '../../support/cluster/suite.ts';

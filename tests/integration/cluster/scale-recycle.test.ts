@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import type { Status } from '../../../src/runtime/status.ts';
+import type { Status } from '../../../src/runtime/cluster/status.ts';
 import { cpuSeconds } from '../../support/cluster/processes.ts';
 import { clusterSuite } from '../../support/cluster/suite.ts';
 

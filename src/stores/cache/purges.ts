@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster } from 'ioredis';
-import type { Logger } from '../runtime/logger.ts';
-import type { RedisNames } from './cache-names.ts';
-import { VERSION_SECONDS } from './cache-shared.ts';
-import type { RedisConnection } from './redis.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { RedisNames } from './names.ts';
+import { VERSION_SECONDS } from './shared.ts';
+import type { RedisConnection } from '../redis.ts';
 
 /** How often the channel is tried, in milliseconds: three times before it counts as silent. */
 const TICK_MS = 300;

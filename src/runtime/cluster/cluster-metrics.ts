@@ -1,5 +1,5 @@
 import { AggregatorRegistry, Registry, type MetricObjectWithValues, type MetricValue } from 'prom-client';
-import type { MetricsSource } from './admin.ts';
+import type { MetricsSource } from '../admin.ts';
 import type { Status } from './status.ts';
 import { supervisorMetrics } from './supervisor-metrics.ts';
 import type { WorkerProcess } from './worker-process.ts';

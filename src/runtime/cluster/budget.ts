@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
 import type { Limits } from './policy.ts';
 
 type Times = Pick<Config, 'DRAIN_DELAY_SECONDS' | 'DRAIN_TIMEOUT_SECONDS' | 'KILL_GRACE_SECONDS'>;

@@ -1,6 +1,6 @@
-import { EXIT_BAD_CONFIG, type Config } from '../config.ts';
+import { EXIT_BAD_CONFIG, type Config } from '../../config.ts';
 import { Crashes } from './crashes.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../logger.ts';
 import type { WorkerView } from './policy.ts';
 import type { Exit, WorkerProcess } from './worker-process.ts';
 

@@ -1,14 +1,14 @@
 import { LRUCache } from 'lru-cache';
-import type { Logger } from '../runtime/logger.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import type { Cache, CacheParts, CacheResult, CacheState, Load } from './cache.ts';
-import type { Entry } from './cache-entry.ts';
-import { Flights } from './cache-flights.ts';
-import { isFresh, Loads, type Call } from './cache-loads.ts';
-import { MemoryEntries } from './cache-memory.ts';
-import { keyName, RedisNames, tagName } from './cache-names.ts';
-import { assertLifetime, NotCacheable, type CacheOptions } from './cache-options.ts';
-import { Purges } from './cache-purges.ts';
-import { SharedEntries, type Found } from './cache-shared.ts';
+import type { Entry } from './entry.ts';
+import { Flights } from './flights.ts';
+import { isFresh, Loads, type Call } from './loads.ts';
+import { MemoryEntries } from './memory.ts';
+import { keyName, RedisNames, tagName } from './names.ts';
+import { assertLifetime, NotCacheable, type CacheOptions } from './options.ts';
+import { Purges } from './purges.ts';
+import { SharedEntries, type Found } from './shared.ts';
 
 /** How long memory counts while purges may go unheard, in milliseconds: they must be seen within a second. */
 const UNHEARD_MS = 900;

@@ -1,6 +1,6 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
 import type { Fork } from './fork.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../logger.ts';
 import type { Status } from './status.ts';
 import type { WorkerProcess } from './worker-process.ts';
 

@@ -1,12 +1,12 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { LRUCache } from 'lru-cache';
-import type { Metrics } from '../runtime/metrics.ts';
-import { NotCacheable, type Cache, type CacheOptions } from '../stores/cache.ts';
-import { assertLifetime } from '../stores/cache-options.ts';
+import type { Metrics } from '../../runtime/metrics.ts';
+import { NotCacheable, type Cache, type CacheOptions } from '../../stores/cache/cache.ts';
+import { assertLifetime } from '../../stores/cache/options.ts';
 import { encodingPreference } from './accept-encoding.ts';
 import { isForOneClient, plainAnswer, storedAnswer, type Answer, type AnswerOptions } from './answer.ts';
 import { responseKey } from './cache-key.ts';
-import { normalizeError } from './normalize-error.ts';
+import { normalizeError } from '../normalize-error.ts';
 import { sendAnswer } from './send-answer.ts';
 import { NotCaptured, runOnShadow } from './shadow.ts';
 

@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import type { CacheState } from '../stores/cache.ts';
+import type { CacheState } from '../../stores/cache/cache.ts';
 import type { Encoding } from './accept-encoding.ts';
 import type { Answer } from './answer.ts';
 

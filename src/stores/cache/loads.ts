@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Load } from './cache.ts';
-import { decode, encode, type Entry, type StoredEntry } from './cache-entry.ts';
-import { Flights, type Flight } from './cache-flights.ts';
-import { STUCK_MS, type Lock } from './cache-lock.ts';
-import type { CacheOptions } from './cache-options.ts';
-import type { Found, SharedEntries } from './cache-shared.ts';
+import { decode, encode, type Entry, type StoredEntry } from './entry.ts';
+import { Flights, type Flight } from './flights.ts';
+import { STUCK_MS, type Lock } from './lock.ts';
+import type { CacheOptions } from './options.ts';
+import type { Found, SharedEntries } from './shared.ts';
 
 /** Between looks at whether another process is done loading, in milliseconds: at first, and at most. */
 const FIRST_PAUSE_MS = 15;

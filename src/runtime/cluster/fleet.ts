@@ -1,5 +1,5 @@
 import { stopBudgetSeconds } from './budget.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
 import type { Fork } from './fork.ts';
 import { Handoffs } from './handoff.ts';
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts';

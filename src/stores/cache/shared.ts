@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { decode, type Entry } from './cache-entry.ts';
-import { claim, type Lock } from './cache-lock.ts';
-import type { RedisNames } from './cache-names.ts';
-import type { RedisClient } from './redis-client.ts';
-import type { RedisConnection } from './redis.ts';
+import { decode, type Entry } from './entry.ts';
+import { claim, type Lock } from './lock.ts';
+import type { RedisNames } from './names.ts';
+import type { RedisClient } from '../redis-client.ts';
+import type { RedisConnection } from '../redis.ts';
 
 /** ttl and stale together, in seconds: versions must outlive every entry. */
 export const MAX_LIFETIME_SECONDS = 24 * 60 * 60;

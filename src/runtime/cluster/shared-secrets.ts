@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Config } from '../config.ts';
-import type { Logger } from './logger.ts';
+import type { Config } from '../../config.ts';
+import type { Logger } from '../logger.ts';
 
 /**
  * What a process makes up for itself outside of production, made up once, as variables for all workers. Else each worker

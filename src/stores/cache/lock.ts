@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RedisClient } from './redis-client.ts';
+import type { RedisClient } from '../redis-client.ts';
 
 /** How long a lock outlives a process that was killed, in milliseconds. */
 const LOCK_MS = 3000;

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Launch } from '../config/launch.ts';
-import type { Logger } from './logger.ts';
+import type { Launch } from '../../config/launch.ts';
+import type { Logger } from '../logger.ts';
 import type { FleetState, Status } from './status.ts';
 
 const run = promisify(execFile);

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Entry } from './cache-entry.ts';
+import type { Entry } from './entry.ts';
 
 /** An entry in this process, and since when it is known to be right, in `performance.now()` milliseconds. */
 export interface Held {

@@ -1,5 +1,5 @@
 import { Clock } from './clock.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../logger.ts';
 
 /** How often the loop runs when nothing happens, in milliseconds. */
 const TICK_MS = 1000;

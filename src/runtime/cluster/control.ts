@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Logger } from './logger.ts';
+import type { Logger } from '../logger.ts';
 
 /** A request is one line of JSON; so is the answer. */
 export interface ControlRequest {

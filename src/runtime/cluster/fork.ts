@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import type { Launch } from '../config/launch.ts';
+import type { Launch } from '../../config/launch.ts';
 
 /** Where new workers come from. */
 export interface Release {

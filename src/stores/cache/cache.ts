@@ -1,9 +1,9 @@
-import type { Logger } from '../runtime/logger.ts';
-import { LayeredCache } from './cache-layered.ts';
-import type { CacheOptions } from './cache-options.ts';
-import type { RedisConnection } from './redis.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { LayeredCache } from './layered.ts';
+import type { CacheOptions } from './options.ts';
+import type { RedisConnection } from '../redis.ts';
 
-export { NotCacheable, type CacheOptions } from './cache-options.ts';
+export { NotCacheable, type CacheOptions } from './options.ts';
 
 /** Fresh from the cache; from the cache and being loaded anew; or loaded for this call. */
 export type CacheState = 'HIT' | 'STALE' | 'MISS';

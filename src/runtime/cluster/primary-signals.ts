@@ -1,7 +1,7 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
 import { scaleTo } from './control-commands.ts';
-import type { Logger } from './logger.ts';
-import { ECHO_MS } from './signals.ts';
+import type { Logger } from '../logger.ts';
+import { ECHO_MS } from '../signals.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** What each signal to the primary means; docs/operations.md has the table. */

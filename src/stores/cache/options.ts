@@ -1,4 +1,4 @@
-import { MAX_LIFETIME_SECONDS } from './cache-shared.ts';
+import { MAX_LIFETIME_SECONDS } from './shared.ts';
 
 export interface CacheOptions {
   /** Seconds for which the value is fresh. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../../config.ts';
 import { maxWorkers } from './concurrency.ts';
 import type { ControlCommands } from './control.ts';
 import type { Question } from './messages.ts';
