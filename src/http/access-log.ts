@@ -74,8 +74,10 @@ function fromTrustedProxy(req: Request): boolean {
 }
 
 function levelOf(req: Request, res: Response): 'silent' | 'info' | 'warn' | 'error' {
+  // Also where the answer failed half way: its status is the one it began with.
+  if (res.err) return 'error';
   // A refusal (overload, a probe of a process that drains) is no fault: there is no error to look at.
-  if (res.statusCode >= 500 && res.err) return 'error';
+  if (res.statusCode >= 500 && res.statusCode !== 503) return 'error';
   if (res.statusCode >= 400 || !res.writableEnded) return 'warn';
   return QUIET_PATHS.has(req.originalUrl) ? 'silent' : 'info';
 }

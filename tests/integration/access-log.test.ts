@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
 import { currentLog, currentRequestId } from '../../src/http/context.ts';
 import { health } from '../../src/http/health.ts';
 import { redactQuery } from '../../src/http/redact.ts';
+import { wrap } from '../../src/http/wrap.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { LogLines, serve } from '../support/http.ts';
@@ -47,6 +49,31 @@ describe('the line of a request', () => {
       msg: 'request',
     });
     expect(line?.bytes).toBeGreaterThan('hello'.length);
+  });
+
+  test('of an answer that fails half way is an error, with no secret in it', async () => {
+    const { url, log } = await start({}, (app) =>
+      app.get(
+        '/',
+        wrap(() => Readable.from(failing())),
+      ),
+    );
+    await expect((await fetch(url)).text()).rejects.toThrow();
+    const [line] = await log.waitFor(1);
+    expect(line).toMatchObject({ level: 'error', status: 200, err: { message: 'the disk is gone' } });
+    expect(JSON.stringify(line)).not.toContain('sekrit');
+  });
+
+  test.each([
+    [500, 'error'],
+    [502, 'error'],
+    [503, 'warn'],
+    [404, 'warn'],
+    [302, 'info'],
+  ])('of a %i that a handler answers itself has the level %s', async (status, level) => {
+    const { url, log } = await start({}, (app) => app.get('/', (_req, res) => res.status(status).end()));
+    await fetch(url, { redirect: 'manual' });
+    expect(await log.waitFor(1)).toEqual([expect.objectContaining({ level, status })]);
   });
 
   test('counts bytes per request, not per connection', async () => {
@@ -153,3 +180,8 @@ describe('secrets', () => {
     expect(line?.query).toBe('token=[redacted]&page=2');
   });
 });
+
+function* failing(): Generator<string> {
+  yield 'a row';
+  throw Object.assign(new Error('the disk is gone'), { password: 'sekrit' });
+}
