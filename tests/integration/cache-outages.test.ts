@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createCache } from '../../src/stores/cache.ts';
+import { createCache } from '../../src/stores/cache/cache.ts';
 import { connectRedis } from '../../src/stores/redis.ts';
 import { heldLoad, newPrefix, silent, startInstance, until, type Instance } from '../support/caches.ts';
 import { testConfig } from '../support/config.ts';
