@@ -149,16 +149,17 @@ describe('leaving', () => {
   });
 
   test('a crash is logged in full, loses no line before it, and the exit is not zero', async () => {
-    const app = start({}, { nodeArgs: ['--import', './tests/fixtures/crash-later.mjs'] });
+    const app = start({}, { nodeArgs: ['--import', './tests/fixtures/crash-on-signal.mjs'] });
     const url = await app.url();
     await (await fetch(`${url}/api/companies/1`)).text();
+    app.kill('SIGUSR2');
     expect((await app.exit()).code).toBe(1);
     expect(app.log.filter(({ msg }) => msg === 'request')).toHaveLength(1);
     expect(app.log.at(-1)).toMatchObject({
       level: 'fatal',
       msg: 'crash',
       origin: 'uncaughtException',
-      err: { message: 'a bug in a timer', stack: expect.stringContaining('crash-later.mjs') },
+      err: { message: 'a bug in a timer', stack: expect.stringContaining('crash-on-signal.mjs') },
     });
   });
 });
