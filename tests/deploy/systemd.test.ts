@@ -13,7 +13,7 @@ const OLD = '1.0.0';
 const NEW = '1.1.0';
 
 /** A Redis that is away is no reason not to serve; with one in the configuration there may be several workers. */
-const SETTINGS = 'REDIS_URL=redis://127.0.0.1:6379\nWEB_CONCURRENCY=2\n';
+const SETTINGS = 'REDIS_URL=redis://127.0.0.1:6379\nWEB_CONCURRENCY=2\nMAX_LOOP_DELAY_MS=0\n';
 
 describeWithSystemd('systemd', (pm2Commands) => {
   let machine: SystemdMachine;

@@ -8,6 +8,7 @@ import { until } from '../deploy/until.ts';
 import { freePort } from '../redis-server.ts';
 import { isRunning, signal } from './processes.ts';
 import type { Releases } from './releases.ts';
+import { NO_SHEDDING } from '../no-shedding.ts';
 
 type LogLine = Record<string, unknown> & { msg?: string };
 
@@ -73,6 +74,7 @@ export class ClusterProcess {
         PID_FILE: place.pidFile,
         DIAGNOSTICS_DIR: releases.root,
         LINGER_SECONDS: '0.3',
+        ...NO_SHEDDING,
         ...options.env,
       },
     });

@@ -2,6 +2,7 @@ import { AppProcess } from '../app-process.ts';
 import { freePort } from '../redis-server.ts';
 import { ask } from './ask.ts';
 import { until } from './until.ts';
+import { NO_SHEDDING } from '../no-shedding.ts';
 
 /** The password of everyone in USERS. */
 export const PASSWORD = 'correct horse battery staple';
@@ -37,6 +38,7 @@ export class AppHost {
       TRUST_PROXY: 'loopback',
       COMPRESSION: 'off',
       LINGER_SECONDS: '1',
+      ...NO_SHEDDING,
       ...env,
     };
     const host = new AppHost(await freePort(), settings, entry);

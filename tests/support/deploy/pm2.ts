@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './until.ts';
+import { NO_SHEDDING } from '../no-shedding.ts';
 
 /** The version the deploy files are tested with. Not a dependency of the project: its licence is the AGPL. */
 export const PM2 = 'pm2@7.0.4';
@@ -44,6 +45,7 @@ export class Pm2 {
       HOME: home,
       PM2_HOME: home,
       PM2_DISABLE_VERSION_CHECK: 'true',
+      ...NO_SHEDDING,
       ...PRODUCTION,
       ...env,
     });
