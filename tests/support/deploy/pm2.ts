@@ -11,6 +11,7 @@ export const PM2 = 'pm2@7.0.4';
 /** What production needs, with nothing outside the process. */
 export const PRODUCTION = {
   STORE: 'memory',
+  ...NO_SHEDDING,
   SESSION_SECRETS: 'only-for-tests-only-for-tests-only-for-tests',
   HOST: '127.0.0.1',
   ADMIN_PORT: '0',
@@ -45,7 +46,6 @@ export class Pm2 {
       HOME: home,
       PM2_HOME: home,
       PM2_DISABLE_VERSION_CHECK: 'true',
-      ...NO_SHEDDING,
       ...PRODUCTION,
       ...env,
     });
