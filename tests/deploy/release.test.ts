@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { Daemon } from '../support/deploy/daemon.ts';
 import { PRODUCTION } from '../support/deploy/pm2.ts';
 import { makeRelease, switchTo, unpackRelease } from '../support/deploy/releases.ts';
+import { until } from '../support/deploy/until.ts';
 import { allAnswered, Visitors } from '../support/deploy/visitors.ts';
 import { freePort } from '../support/redis-server.ts';
 
