@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { config as readDotenv } from 'dotenv';
 import { z } from 'zod';
 import {
   absolutePath,
@@ -12,12 +11,12 @@ import {
   list,
   oneOf,
   origins,
-  readValueFile,
   trustedProxies,
 } from './config/fields.ts';
 import { insecurities } from './config/insecurities.ts';
 import { readLaunch, type Launch } from './config/launch.ts';
 import { parseRedisUrl } from './config/redis-url.ts';
+import { readValues, type Environment } from './config/read-values.ts';
 import { users } from './config/users.ts';
 
 /**
@@ -165,8 +164,6 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * Reads the configuration.
  *
@@ -175,7 +172,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret.
  */
 export function loadConfig(env: Environment = process.env, dotenvFile = '.env'): Config {
-  const { values, problems } = read(CONFIG_KEYS, env, dotenvFile);
+  const { values, problems } = readValues(schema.shape, env, dotenvFile);
   const config = complete(values as Parsed);
   problems.push(...insecurities(config, values));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
@@ -188,44 +185,15 @@ export function loadConfig(env: Environment = process.env, dotenvFile = '.env'):
  * @throws {ConfigError} when one of the two variables that say it is wrong.
  */
 export function loadControlSocket(env: Environment = process.env, dotenvFile = '.env'): string {
-  const { values, problems } = read(['PORT', 'CONTROL_SOCKET'], env, dotenvFile);
+  const { PORT, CONTROL_SOCKET } = schema.shape;
+  const { values, problems } = readValues({ PORT, CONTROL_SOCKET }, env, dotenvFile);
   if (problems.length > 0) throw new ConfigError(problems);
   return complete(values as Parsed).CONTROL_SOCKET;
-}
-
-function read(keys: readonly (keyof Parsed)[], env: Environment, dotenvFile: string) {
-  const merged: Record<string, string> = {};
-  for (const [key, value] of Object.entries(env)) if (value !== undefined) merged[key] = value;
-  readDotenv({ path: dotenvFile, processEnv: merged, quiet: true });
-
-  const problems: string[] = [];
-  const values: Record<string, unknown> = {};
-  for (const key of keys) {
-    const result = schema.shape[key].safeParse(readValue(merged, key, problems));
-    if (result.success) values[key] = result.data;
-    else problems.push(...result.error.issues.map((issue) => `${key} ${issue.message}`));
-  }
-  return { values: values as Partial<Parsed>, problems };
 }
 
 /** What started this process tells it, in variables that are not the app's to set: systemd, PM2, our own primary. */
 export function loadLaunch(env: Environment = process.env): Launch {
   return readLaunch(env);
-}
-
-function readValue(env: Environment, key: string, problems: string[]): string | undefined {
-  const value = env[key] || undefined;
-  const file = env[`${key}_FILE`] || undefined;
-  if (!file) return value;
-  if (value) problems.push(`${key} and ${key}_FILE are both set; keep one of them`);
-  try {
-    return readValueFile(file) || undefined;
-  } catch (error) {
-    problems.push(
-      `${key}_FILE can't be read (${(error as NodeJS.ErrnoException).code ?? 'error'}): check the path`,
-    );
-    return undefined;
-  }
 }
 
 /** Fills in what depends on other keys. */

@@ -74,7 +74,7 @@ describe('an unsafe request is refused', () => {
     ['from an extension', { Origin: 'chrome-extension://abcdef' }],
     ['with an origin that is none', { Origin: 'x' }],
     ['with an empty origin', { Origin: '' }],
-    ['with a host that is none', { Origin: 'https://x', Host: 'a b' }],
+    ['with a host that no URL has', { Origin: 'https://x', Host: 'x:99999' }],
     ['from a listed name without TLS', { Origin: 'http://shop.example' }],
     [
       'with a made-up X-Forwarded-Host',
