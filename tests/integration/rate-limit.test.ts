@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import request from 'supertest';
 import { createRateLimiter, type RateLimitOptions } from '../../src/http/rate-limit.ts';
 import { connectRedis, type RedisConnection } from '../../src/stores/redis.ts';
-import { until } from '../support/account-app.ts';
+import { until } from '../support/caches.ts';
 import { testConfig } from '../support/config.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
 import { LogLines, serve } from '../support/http.ts';
