@@ -100,7 +100,9 @@ describeWithRedisServer('while Redis is away', () => {
       await takeAway();
       for (let round = 0; round < 30; round++) await ask('/api/companies/1');
       // A Redis that hangs is given up two seconds after the first command it did not answer.
-      await made.log.waitForLine(({ msg, role }) => role === 'commands' && String(msg).includes('redis is down'));
+      await made.log.waitForLine(
+        ({ msg, role }) => role === 'commands' && String(msg).includes('redis is down'),
+      );
       await bringBack();
       await recovery();
       const changes = made.log.lines.filter(({ role }) => role === 'commands').map(({ msg }) => msg);
