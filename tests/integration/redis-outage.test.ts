@@ -99,7 +99,7 @@ describeWithRedisServer('while Redis is away', () => {
     test('the log has one line for each change, not one for each request', async () => {
       await takeAway();
       for (let round = 0; round < 30; round++) await ask('/api/companies/1');
-      // A Redis that hangs is given up two seconds after the first command it did not answer.
+      // A Redis that hangs is given up with the first command it does not answer.
       await made.log.waitForLine(
         ({ msg, role }) => role === 'commands' && String(msg).includes('redis is down'),
       );
