@@ -108,6 +108,19 @@ describeWithRedis('two processes on one Redis', (open) => {
     }
   });
 
+  test('see a purge that came while their connection for purges was cut', async () => {
+    await a.cache.wrap('key', options, () => 'old');
+    await shared('key');
+    await b.cache.wrap('key', options, failing);
+    b.subscriber.client.disconnect(true);
+    await until(() => !b.subscriber.isUp());
+    await a.cache.purgeKey('key');
+    await until(() => b.subscriber.isUp());
+    // Long enough for its heartbeats to say that it hears everything again.
+    await sleep(1000);
+    expect(await b.cache.wrap('key', options, () => 'new')).toBe('new');
+  });
+
   test('never give out what was being loaded when a purge came', async () => {
     const before = heldLoad('old');
     const early = a.cache.wrap('key', options, before.load);

@@ -124,3 +124,10 @@ test('a client that does not read its answer is cut', async () => {
   expect(log.lines).toHaveLength(1);
   socket.destroy();
 });
+
+test('an idle connection stays for as long as configured, and says so', async () => {
+  const { url } = await start((app) => app.get('/', (_req, res) => res.send('')), {
+    KEEP_ALIVE_TIMEOUT_SECONDS: '33',
+  });
+  expect((await fetch(url)).headers.get('keep-alive')).toBe('timeout=33');
+});
