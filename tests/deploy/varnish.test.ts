@@ -176,14 +176,16 @@ describeWith(['varnish'], 'deploy/varnish in front of the app', () => {
     try {
       other.drain();
       await until('it is out', async () => !(await varnish.isHealthy('app2')));
-      const before = other.requests.length;
+      // Varnish goes on asking after its health.
+      const visits = () => other.requests.filter(({ path }) => path !== '/readyz').length;
+      const before = visits();
       const states = [];
       for (let round = 0; round < 4; round++) {
         states.push((await varnish.ask('/api/companies?pageSize=1')).headers['x-cache']);
         expect((await varnish.ask(`/api/companies/${round + 1}`)).status).toBe(200);
       }
       expect(states).toEqual(['MISS', 'HIT 1', 'HIT 2', 'HIT 3']);
-      expect(other.requests.length).toBe(before);
+      expect(visits()).toBe(before);
 
       const login = await varnish.ask('/api/session', {
         method: 'POST',
