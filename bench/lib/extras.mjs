@@ -1,0 +1,56 @@
+/** The measurements that are no CPU time a request, each as a row: what, how much, and what it should be. */
+export function extraRows({ start, memory, cluster, microCache, overload }) {
+  const rows = [];
+  if (start) {
+    rows.push({
+      title: 'start: exec to /readyz, against bare Express',
+      value: `${start.ratio.toFixed(2)} × (${start.thisMs.toFixed(0)} against ${start.bareMs.toFixed(0)} ms)`,
+      ratio: start.ratio,
+      most: 1.8,
+      aim: 1.3,
+    });
+  }
+  if (memory) {
+    rows.push({
+      title: 'memory at rest after load, above bare Express',
+      value: `${memory.aboveMib.toFixed(0)} MiB (${memory.thisMib.toFixed(0)} against ${memory.bareMib.toFixed(0)}; the usual stack ${memory.usualMib?.toFixed(0)})`,
+      ratio: memory.aboveMib,
+      most: 30,
+      aim: 15,
+    });
+  }
+  if (cluster) {
+    rows.push({
+      title: 'requests/s of 2 workers against 1, CPU-bound',
+      value: `${cluster.ratio.toFixed(2)} × (${cluster.two.toFixed(0)} against ${cluster.one.toFixed(0)}; best round ${cluster.best.toFixed(2)})`,
+      ratio: cluster.ratio,
+      least: 1.85,
+      aim: 1.97,
+    });
+  }
+  if (microCache) {
+    rows.push({
+      title: "requests/s of nginx' micro-cache against the app",
+      value: `${microCache.ratio.toFixed(1)} × (${microCache.nginx.toFixed(0)} against ${microCache.app.toFixed(0)})`,
+      ratio: microCache.ratio,
+      least: 3,
+      aim: 6,
+    });
+  }
+  for (const [name, title] of Object.entries(OVERLOAD))
+    if (overload) rows.push(overloadRow(title, overload[name]));
+  return rows;
+}
+
+const OVERLOAD = {
+  alone: '3 × too many requests: p99 of what is served',
+  unprotected: 'the same, nothing refused (limits off)',
+};
+
+function overloadRow(title, { p50, p99, capacity, servedPerSecond, refusedPerSecond }) {
+  const [served, refused] = [servedPerSecond, refusedPerSecond].map((rate) => rate.toFixed(0));
+  return {
+    title,
+    value: `${p99?.toFixed(0)} ms (median ${p50?.toFixed(0)}); ${served}/s of ${capacity.toFixed(0)} served, ${refused}/s refused`,
+  };
+}

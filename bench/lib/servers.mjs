@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { ServerProcess } from './server-process.mjs';
+
+const script = (name) => fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url));
+
+/**
+ * The servers the rows of the table are measured on, each by how it is started.
+ *
+ * @param place.app - where the application under test was installed.
+ * @param place.directory - where logs go.
+ * @param place.redisUrl - where sessions live.
+ */
+export function servers({ app, directory, redisUrl }) {
+  const plain = (name, options) => ({ name, args: [script(name)], directory, ...options });
+  const template = (name, env) => ({
+    ...appOptions({ app, directory, redisUrl }),
+    name,
+    env: { ...appEnv(redisUrl), ...env },
+  });
+  return {
+    bareForStart: () => ServerProcess.start(plain('bare', { name: 'bare-start', ready: '/bench/hello' })),
+    // What `npm start` gives who has just cloned it, but for the cluster: one process, and no Redis to wait for.
+    plain: () => ServerProcess.start({ ...template('this-start'), env: appEnv() }),
+    node: () => ServerProcess.start(plain('node-http')),
+    bare: () => ServerProcess.start(plain('bare')),
+    usual: () => ServerProcess.start(plain('usual')),
+    usualRedis: () =>
+      ServerProcess.start(plain('usual', { name: 'usual-redis', env: { REDIS_URL: redisUrl } })),
+    proxied: () =>
+      ServerProcess.start(template('this-proxied', { COMPRESSION: 'off', TRUST_PROXY: 'loopback' })),
+    alone: () => ServerProcess.start(template('this-alone', { COMPRESSION: 'on' })),
+    cluster: (workers) =>
+      ServerProcess.start({
+        ...template(`this-cluster-${workers}`, { COMPRESSION: 'off', WEB_CONCURRENCY: String(workers) }),
+        args: ['--enable-source-maps', 'dist/cluster.js'],
+      }),
+    unprotected: () =>
+      ServerProcess.start(template('this-unprotected', { MAX_LOOP_DELAY_MS: '0', MAX_IN_FLIGHT: '0' })),
+  };
+}
+
+/** How the application is started: as `npm start` does. */
+export function appOptions({ app, directory }) {
+  return { args: ['--enable-source-maps', 'dist/server.js'], cwd: app, ready: '/readyz', directory };
+}
+
+const SESSION_SECRETS = randomBytes(48).toString('base64');
+
+export function appEnv(redisUrl) {
+  return {
+    ...(redisUrl ? { REDIS_URL: redisUrl } : { STORE: 'memory' }),
+    SESSION_SECRETS,
+    ADMIN_PORT: '0',
+    LINGER_SECONDS: '0',
+  };
+}

@@ -1,0 +1,53 @@
+// The benchmark's routes as a feature of this template. It is put among the others (bench/app-under-test.mjs); every
+// other line of the application is what `npm run build` made.
+import { Router } from 'express';
+import { hello, list, work } from 'BENCH/payloads.mjs';
+import { route } from '../../http/route.js';
+import { sessionOf } from '../../http/session.js';
+
+/** Some 3 ms. */
+const WORK_STEPS = 400_000;
+
+export function bench(toolkit) {
+  const { session, cached } = toolkit;
+  const router = Router();
+  route(router, '/hello', {
+    get: (_req, res) => {
+      res.json(hello());
+    },
+  });
+  route(router, '/list', {
+    get: cached({ ttl: 60, stale: 60 }, (_req, res) => {
+      res.json(list());
+    }),
+  });
+  route(router, '/page', {
+    get: (_req, res) => {
+      // Made anew each time; a cache in front may keep it.
+      res.set('Cache-Control', 'public, max-age=0, s-maxage=60').json(list());
+    },
+  });
+  route(router, '/login', {
+    get: [
+      session,
+      (req, res) => {
+        req.session.user = { id: '1', name: 'ada' };
+        res.json({ user: req.session.user });
+      },
+    ],
+  });
+  route(router, '/session', {
+    get: [
+      session,
+      (req, res) => {
+        res.json({ user: sessionOf(req)?.user });
+      },
+    ],
+  });
+  route(router, '/work', {
+    get: (_req, res) => {
+      res.json(work(WORK_STEPS));
+    },
+  });
+  return router;
+}
