@@ -9,6 +9,7 @@ import { Connections } from '../../src/runtime/connections.ts';
 import { Drain } from '../../src/runtime/drain.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import { until } from '../support/caches.ts';
 import { LogLines, serve } from '../support/http.ts';
 
 const stops: (() => void)[] = [];
@@ -180,10 +181,10 @@ describe('what a connection counts as', () => {
   test('a request is in flight until its answer is out', async () => {
     const { connections, ask } = await start();
     const slow = ask('/slow');
-    await sleep(50);
-    expect([connections.open, connections.inFlight]).toEqual([1, 1]);
+    await until(() => connections.inFlight === 1);
+    expect(connections.open).toBe(1);
     await slow;
-    await sleep(20);
-    expect([connections.open, connections.inFlight]).toEqual([1, 0]);
+    await until(() => connections.inFlight === 0);
+    expect(connections.open).toBe(1);
   });
 });

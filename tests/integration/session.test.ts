@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
+import { logIn } from '../../src/http/session.ts';
 import {
   PASSWORD,
   cookieOf,
@@ -66,6 +67,20 @@ describe('the cookie', () => {
     expect(response.body).toMatchObject({ code: 'HTTPS_REQUIRED' });
     expect((response.body as { detail: string }).detail).toMatch(/TRUST_PROXY.*SESSION_COOKIE_SECURE=off/);
     expect(response.headers).not.toHaveProperty('set-cookie');
+  });
+
+  test('for HTTPS is refused over HTTP to a log in of your own, too', async () => {
+    const { url } = await appWith({
+      env: SECURE,
+      add: (app, { session }) =>
+        app.post('/own', session, async (req, res) => {
+          await logIn(req, { id: '1', name: 'ada' });
+          res.end();
+        }),
+    });
+    const response = await fetch(`${url}/own`, { method: 'POST' });
+    expect(response.status).toBe(403);
+    expect(await response.json()).toMatchObject({ code: 'HTTPS_REQUIRED' });
   });
 
   test('of the plain name is worth nothing where the secure one is used', async () => {
