@@ -1,5 +1,6 @@
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Server, ServerResponse } from 'node:http';
+import { InFlight } from './in-flight.ts';
 
 /** Called when a response is through: whole, or cut off because a side closed the connection. */
 export type OnResponseClosed = (response: ServerResponse) => void;
@@ -12,7 +13,7 @@ export type OnResponseClosed = (response: ServerResponse) => void;
 export class Connections {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #responses = new Set<ServerResponse>();
+  readonly #responses = new InFlight();
   #keepAlive = true;
   #answered = 0;
 
