@@ -96,7 +96,7 @@ function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
   }
   const { pm2LogFile } = loadLaunch();
   return pm2LogFile === undefined
-    ? batchLines(destination({ dest: 1, sync: false }))
+    ? batchLines(destination({ dest: 1, sync: false, contentMode: 'buffer' }))
     : openPm2Log(pm2LogFile);
 }
 
