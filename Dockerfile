@@ -76,4 +76,4 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s C
     "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/readyz`).then((res) => process.exit(res.ok ? 0 : 1), () => process.exit(1))"]
 # Node.js itself is process 1 and gets the signals: npm or a shell there would keep SIGTERM to itself.
 # SIGUSR1 would open the inspector, and with it the process.
-CMD ["node", "--disable-sigusr1", "--enable-source-maps", "dist/cluster.js"]
+CMD ["node", "--disable-sigusr1", "dist/cluster.js"]

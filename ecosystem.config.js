@@ -23,7 +23,6 @@ export const apps = [
     // One a CPU, behind one port. A number in WEB_CONCURRENCY overrides; with STORE=memory it must be 1.
     exec_mode: 'cluster',
     instances: Number(process.env.WEB_CONCURRENCY) || 'max',
-    node_args: '--enable-source-maps',
 
     // Whoever forgets --env must not run in development mode.
     env: production,

@@ -1,8 +1,12 @@
 // Builds src/ into dist/. With --if-stale: only when dist/ is missing or older than what it is made of, and not
 // at all on a host that has no TypeScript (a release carries dist/ ready made).
+//
+// tsc checks the types; what is written is the source itself with its types blanked out. Every line and column stays
+// where it was, so a stack trace tells the place in src/ without source maps, which each start would read and parse.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -18,10 +22,8 @@ if (!compiler) {
 }
 rmSync('dist', { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-if (status === 0) utimesSync(entry, new Date(), new Date());
-// A half-written dist must not look fresh to the next start.
-else rmSync(entry, { force: true });
-process.exit(status ?? 1);
+if (status !== 0) process.exit(status ?? 1);
+await write();
 
 function findCompiler() {
   try {
@@ -34,11 +36,29 @@ function findCompiler() {
 function isFresh() {
   if (!existsSync(entry)) return false;
   if (!existsSync('src')) return true;
-  const sources = readdirSync('src', { recursive: true, withFileTypes: true }).map(
-    (file) => `${file.parentPath}/${file.name}`,
-  );
   const built = statSync(entry).mtimeMs;
-  return [...sources, 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+  return [...sources(), 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs']
     .filter((file) => existsSync(file))
     .every((file) => statSync(file).mtimeMs <= built);
+}
+
+/** Every file and folder of src/. */
+function sources() {
+  return readdirSync('src', { recursive: true }).map((name) => join('src', name));
+}
+
+async function write() {
+  const { stripTypes } = await import('./strip-types.mjs');
+  const modules = sources().filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
+  // The entry comes last: a half-written dist must not look fresh to the next start.
+  const isEntry = (file) => Number(built(file) === join(entry));
+  for (const file of modules.sort((a, b) => isEntry(a) - isEntry(b))) {
+    mkdirSync(dirname(built(file)), { recursive: true });
+    writeFileSync(built(file), stripTypes(readFileSync(file, 'utf8'), file));
+  }
+}
+
+/** Where a source file's module goes. */
+function built(file) {
+  return join('dist', file.slice('src/'.length)).replace(/ts$/, 'js');
 }

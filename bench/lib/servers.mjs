@@ -33,7 +33,7 @@ export function servers({ app, directory, redisUrl }) {
     cluster: (workers) =>
       ServerProcess.start({
         ...template(`this-cluster-${workers}`, { COMPRESSION: 'off', WEB_CONCURRENCY: String(workers) }),
-        args: ['--enable-source-maps', 'dist/cluster.js'],
+        args: ['dist/cluster.js'],
       }),
     unprotected: () =>
       ServerProcess.start(template('this-unprotected', { MAX_LOOP_DELAY_MS: '0', MAX_IN_FLIGHT: '0' })),
@@ -42,7 +42,7 @@ export function servers({ app, directory, redisUrl }) {
 
 /** How the application is started: as `npm start` does. */
 export function appOptions({ app, directory }) {
-  return { args: ['--enable-source-maps', 'dist/server.js'], cwd: app, ready: '/readyz', directory };
+  return { args: ['dist/server.js'], cwd: app, ready: '/readyz', directory };
 }
 
 const SESSION_SECRETS = randomBytes(48).toString('base64');
