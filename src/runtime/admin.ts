@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
+import { createServer } from './node-http.ts';
 
 /** Where metrics come from: one process's registry, or a cluster's workers added up. */
 export interface MetricsSource {

@@ -1,5 +1,6 @@
-import { ServerResponse, type IncomingHttpHeaders, type OutgoingHttpHeader } from 'node:http';
+import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
+import { ServerResponse } from '../../runtime/node-http.ts';
 
 /** What a handler answered, whole. */
 export interface Captured {

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Cluster } from 'ioredis';
 import type { Logger } from '../../runtime/logger.ts';
 import type { RedisNames } from './names.ts';
 import { VERSION_SECONDS } from './shared.ts';
@@ -145,7 +144,7 @@ export class Purges {
     if (channel === this.#parts.names.channel) this.#parts.onPurge(nameIn(message));
     else if (channel === this.#heartbeats && this.#listening) {
       this.#unheard = 0;
-      const certain = !(this.#parts.subscriber?.client instanceof Cluster);
+      const certain = this.#parts.subscriber?.client.isCluster !== true;
       if (certain) this.#heardUntil = Number(message);
     }
   }
