@@ -10,11 +10,11 @@ import tseslint from 'typescript-eslint';
  * cluster primary must not be able to die of Redis.
  */
 const above = {
-  features: ['app', 'server', 'cluster'],
-  http: ['app', 'server', 'cluster', 'features'],
-  runtime: ['app', 'server', 'cluster', 'features', 'http', 'stores'],
-  stores: ['app', 'server', 'cluster', 'features', 'http'],
-  config: ['app', 'server', 'cluster', 'features', 'http', 'runtime', 'stores'],
+  features: ['app', 'server', 'serve', 'cluster'],
+  http: ['app', 'server', 'serve', 'cluster', 'features'],
+  runtime: ['app', 'server', 'serve', 'cluster', 'features', 'http', 'stores'],
+  stores: ['app', 'server', 'serve', 'cluster', 'features', 'http'],
+  config: ['app', 'server', 'serve', 'cluster', 'features', 'http', 'runtime', 'stores'],
 };
 
 /** The rule for files so many folders below src/: that many times `../` leads to src/, where the floors are. */
