@@ -37,7 +37,8 @@ function isFresh() {
   if (!existsSync(entry)) return false;
   if (!existsSync('src')) return true;
   const built = statSync(entry).mtimeMs;
-  return [...sources(), 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs']
+  const config = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  return [...sources(), ...config, 'scripts/build.mjs', 'scripts/strip-types.mjs']
     .filter((file) => existsSync(file))
     .every((file) => statSync(file).mtimeMs <= built);
 }

@@ -19,12 +19,15 @@ export function stripTypes(source, file) {
   return importsOf(tree).reduce(nameJs, script);
 }
 
-/** The texts behind `from` and in `import()`. */
+/** A file of ours: a package may have a name that ends in .ts. */
+const RELATIVE = /^\.\.?\//;
+
+/** The texts behind `from` and in `import()`, where they name files. */
 function importsOf(tree) {
   const found = [];
   const visit = (node) => {
     const specifier = node.moduleSpecifier ?? (isDynamicImport(node) ? node.arguments[0] : undefined);
-    if (specifier && ts.isStringLiteral(specifier)) found.push(specifier);
+    if (specifier && ts.isStringLiteral(specifier) && RELATIVE.test(specifier.text)) found.push(specifier);
     ts.forEachChild(node, visit);
   };
   visit(tree);

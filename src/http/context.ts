@@ -14,8 +14,8 @@ const storage = new AsyncLocalStorage<RequestContext>();
  * Makes a request's id and logger known to everything it calls, however deep.
  *
  * Not the request itself: what Node starts for a request keeps its context, and the keep-alive timer of the connection
- * is among that. Every idle connection would keep its last request and response, and nearly all of both would
- * outlive a garbage collection (docs/performance.md).
+ * is among that. Every idle connection would keep its last request and response, through one garbage
+ * collection after the other (docs/performance.md).
  */
 export function requestContext(): RequestHandler {
   return (req, _res, next) => {

@@ -20,8 +20,8 @@ const MOST_BYTES_A_UNIT = 3;
  * the event loop, is a fifth of a small request's cost: a thread, a system call, and sonic-boom measures all that it
  * holds at each line.
  *
- * Lines wait as bytes outside of V8's heap. As strings they would outlive many a small garbage collection, each time
- * with the dozens of pieces a line is put together from, and make the heap several times as large (docs/performance.md).
+ * Lines wait as bytes outside of V8's heap. As strings they would outlive the small garbage collections, each with
+ * the dozens of pieces a line is put together from (docs/performance.md).
  *
  * Nothing is lost when the process exits or crashes: pino flushes its destinations then, and at once after a fatal line.
  *

@@ -1,0 +1,1 @@
+export function stripTypes(source: string, file: string): string;
