@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import { loadLaunch, type Config } from '../config.ts';
-import { batchLines } from './log-batch.ts';
+import { batchLines, BATCHED } from './log-batch.ts';
 
 export type { Logger } from 'pino';
 
@@ -95,9 +95,7 @@ function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
     if (pretty) return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', sync: true });
   }
   const { pm2LogFile } = loadLaunch();
-  return pm2LogFile === undefined
-    ? batchLines(destination({ dest: 1, sync: false, contentMode: 'buffer' }))
-    : openPm2Log(pm2LogFile);
+  return pm2LogFile === undefined ? batchLines(destination({ dest: 1, ...BATCHED })) : openPm2Log(pm2LogFile);
 }
 
 /**
