@@ -28,6 +28,9 @@ const RESILIENT = {
   connectTimeout: 2000,
   // A command whose answer was lost may have been carried out; sending it again is the caller's decision.
   autoResendUnfulfilledCommands: false,
+  // ioredis leaves the promise of its own SUBSCRIBE alone: where Redis dies once more just then, that unhandled rejection
+  // would end the process. Who listens subscribes again by itself (cache/purges.ts).
+  autoResubscribe: false,
   // How long a closed connection may linger; ioredis' 2 s would hold up the end of the process.
   disconnectTimeout: 200,
   // A master that became a replica (failover) refuses writes: reconnect, which asks for the master, and send again.

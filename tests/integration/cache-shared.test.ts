@@ -121,6 +121,26 @@ describeWithRedis('two processes on one Redis', (open) => {
     expect(await b.cache.wrap('key', options, () => 'new')).toBe('new');
   });
 
+  test('survive a Redis that goes again in the moment in which they listen to it anew', async () => {
+    const { client } = b.subscriber;
+    const subscribe = client.subscribe.bind(client);
+    let refusals = 0;
+    // As ioredis rejects it where the connection has just gone. An unhandled rejection fails this test, and would end a process.
+    client.subscribe = () => {
+      refusals++;
+      return Promise.reject(new Error("Stream isn't writeable and enableOfflineQueue options is false"));
+    };
+    client.disconnect(true);
+    await until(() => refusals > 0 && b.subscriber.isUp());
+    await sleep(50);
+    expect(refusals).toBeGreaterThan(0);
+    client.subscribe = subscribe;
+    await b.cache.wrap('key', options, () => 'old');
+    await sleep(1000);
+    await a.cache.purgeKey('key');
+    await until(async () => (await b.cache.wrap('key', options, () => 'new')) === 'new');
+  });
+
   test('never give out what was being loaded when a purge came', async () => {
     const before = heldLoad('old');
     const early = a.cache.wrap('key', options, before.load);
