@@ -131,6 +131,8 @@ const schema = z.object({
   MAX_RSS_MB: integer({ min: 0, max: 1_048_576, default: 0 }),
   /** A worker that answered so many requests is replaced; 0: never. */
   MAX_REQUESTS: integer({ min: 0, max: 1_000_000_000, default: 0 }),
+  /** A process with nothing to do for so long gives its garbage's memory back; 0: never. */
+  REST_SECONDS: decimal({ min: 0, max: 3600, default: 1 }),
   /** Written when all workers are ready; unset: none. */
   PID_FILE: absolutePath().optional(),
   /** Where `npm run ctl` finds the primary; unset: app-PORT.sock in the folder for temporary files. */

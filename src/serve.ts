@@ -13,6 +13,7 @@ import { Lifecycle } from './runtime/lifecycle.ts';
 import { listen } from './runtime/listen.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { createMetrics, type Metrics } from './runtime/metrics.ts';
+import { collectAtRest } from './runtime/rest.ts';
 import { onStopRequest } from './runtime/signals.ts';
 import { WorkerLink } from './runtime/cluster/worker.ts';
 import { openStores } from './stores/open.ts';
@@ -65,6 +66,7 @@ async function start(config: Config, logger: Logger): Promise<void> {
   await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
+  collectAtRest({ seconds: config.REST_SECONDS, inFlight: () => connections.inFlight, logger });
 }
 
 /** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */

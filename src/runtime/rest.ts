@@ -1,0 +1,122 @@
+import { performance } from 'node:perf_hooks';
+import type { Logger } from './logger.ts';
+
+/** How often it is looked whether the process rests, in milliseconds. */
+const LOOK_MS = 500;
+
+/** A process whose event loop is busy for a larger share of the time does not rest. */
+const MOST_UTILIZATION = 0.1;
+
+/** Less is not worth the pause that a collection is. */
+const WORTHWHILE_BYTES = 16 * 1024 ** 2;
+
+/** Who has so much alive that a collection takes longer, in milliseconds, is better off without. */
+const MOST_PAUSE_MS = 500;
+
+/** What a process did since the last look, and what it holds. */
+export interface RestSample {
+  /** The share of the time that the event loop was busy, from 0 to 1. */
+  readonly utilization: number;
+  readonly inFlight: number;
+  readonly rssBytes: number;
+}
+
+/** What to do for less memory: collect garbage, or give back to the system what V8 keeps for itself after that. */
+export type RestStep = 'collect' | 'release';
+
+/** Decides when a resting process gives its memory back. */
+export class Rest {
+  readonly #looks: number;
+  #quiet = 0;
+  #leastBytes = 0;
+  #isCollected = false;
+
+  /** @param seconds - how long a process must have had next to nothing to do. */
+  constructor(seconds: number) {
+    this.#looks = Math.ceil((seconds * 1000) / LOOK_MS);
+  }
+
+  /** To be asked at each look. Two steps, a look apart: a request that comes meanwhile waits for one of them only. */
+  next({ utilization, inFlight, rssBytes }: RestSample): RestStep | undefined {
+    const isQuiet = inFlight === 0 && utilization < MOST_UTILIZATION;
+    if (!isQuiet) {
+      this.#quiet = 0;
+      this.#isCollected = false;
+      return undefined;
+    }
+    if (this.#isCollected) return 'release';
+    this.#quiet += 1;
+    return this.#quiet >= this.#looks && rssBytes - this.#leastBytes > WORTHWHILE_BYTES
+      ? 'collect'
+      : undefined;
+  }
+
+  /** Notes that a step was done, and what was left after it. */
+  done(step: RestStep, rssBytes: number): void {
+    this.#isCollected = step === 'collect';
+    this.#leastBytes = rssBytes;
+  }
+}
+
+export interface RestOptions {
+  /** How long the process must have had next to nothing to do, in seconds; 0: memory is never given back. */
+  readonly seconds: number;
+  readonly inFlight: () => number;
+  readonly logger: Logger;
+}
+
+/**
+ * Collects garbage out of band: while the process has nothing else to do. V8 collects when it needs memory, so a process
+ * that rests after a load keeps all that it took, most of it garbage, for as long as it rests (docs/performance.md).
+ *
+ * Each step pauses the process for some tens of milliseconds. So it happens once after a load, not while requests are in
+ * flight, and no more once a pause was longer than `MOST_PAUSE_MS`.
+ */
+export function collectAtRest({ seconds, inFlight, logger }: RestOptions): void {
+  if (seconds === 0) return;
+  const rest = new Rest(seconds);
+  const utilization = utilizationSinceLast();
+  const look = () => {
+    const before = process.memoryUsage.rss();
+    const step = rest.next({ utilization: utilization(), inFlight: inFlight(), rssBytes: before });
+    if (step === undefined) return;
+    const begun = performance.now();
+    run(step);
+    const ms = Math.round(performance.now() - begun);
+    const after = process.memoryUsage.rss();
+    rest.done(step, after);
+    logger.debug({ step, ms, rssBytes: { before, after } }, 'memory given back at rest');
+    if (ms > MOST_PAUSE_MS) clearInterval(timer);
+  };
+  const timer = setInterval(look, LOOK_MS).unref();
+}
+
+function utilizationSinceLast(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const current = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(current, last);
+    last = current;
+    return utilization;
+  };
+}
+
+/** Node 20's V8 takes any argument of `gc` for the wish to collect young objects only; its second call gives pages back. */
+const LAST_RESORT =
+  Number.parseInt(process.versions.v8) < 12
+    ? []
+    : [{ type: 'major', execution: 'sync', flavor: 'last-resort' }];
+
+/**
+ * V8's own `gc`, which it hides behind a flag. A plain collection works in several threads, and V8 keeps the pages that it
+ * emptied. One of the last resort gives them back, but takes several times as long, unless it finds little left to do.
+ *
+ * @see https://github.com/v8/v8/blob/main/src/extensions/gc-extension.cc
+ */
+function run(step: RestStep): void {
+  const v8 = process.getBuiltinModule('node:v8');
+  v8.setFlagsFromString('--expose-gc');
+  const gc = process.getBuiltinModule('node:vm').runInNewContext('gc') as (...options: object[]) => void;
+  v8.setFlagsFromString('--no-expose-gc');
+  gc(...(step === 'release' ? LAST_RESORT : []));
+}

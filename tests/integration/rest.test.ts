@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { AppProcess } from '../support/app-process.ts';
+import { until } from '../support/deploy/until.ts';
+
+const MIB = 1024 ** 2;
+/** What the fixture's garbage takes at least. */
+const GARBAGE_BYTES = 100 * MIB;
+
+const running: AppProcess[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((app) => app.stop()));
+});
+
+async function start(env: Record<string, string> = {}): Promise<AppProcess> {
+  const app = new AppProcess(
+    { LOG_LEVEL: 'debug', ...env },
+    { nodeArgs: ['--import', './tests/fixtures/garbage-on-signal.mjs'] },
+  );
+  running.push(app);
+  await app.url();
+  return app;
+}
+
+async function makeGarbage(app: AppProcess): Promise<void> {
+  app.kill('SIGUSR2');
+  await app.logged(/^made garbage/);
+}
+
+async function rssBytes({ child }: AppProcess): Promise<number> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
+}
+
+describe('a process that has nothing to do', () => {
+  test('gives the memory of its garbage back to the system', async () => {
+    const [app, other] = await Promise.all([start({ REST_SECONDS: '0.5' }), start({ REST_SECONDS: '0' })]);
+    await Promise.all([makeGarbage(app), makeGarbage(other)]);
+    const saved = async () => (await rssBytes(other)) - (await rssBytes(app));
+    // V8 would do so by itself some 8 s after its last full collection, if there was one.
+    await until('the garbage is given back', async () => (await saved()) > GARBAGE_BYTES, { seconds: 7 });
+    const steps = ({ log }: AppProcess) => log.filter(({ msg }) => msg === 'memory given back at rest');
+    expect(steps(app)).toContainEqual(expect.objectContaining({ level: 'debug', step: 'collect' }));
+    expect(steps(other)).toEqual([]);
+    expect((await fetch(`${await app.url()}/livez`)).status).toBe(200);
+  }, 30_000);
+});
