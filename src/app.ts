@@ -42,14 +42,14 @@ export interface AppParts {
  */
 export async function createApp(parts: AppParts): Promise<Express> {
   const { config, logger, lifecycle, stores } = parts;
-  const files = await staticFiles(projectPath('public'), { hashed: config.NODE_ENV !== 'development' });
+  const files = staticFiles(projectPath('public'), { hashed: config.NODE_ENV !== 'development' });
   const app = settings(express(), config);
 
   app.use(
     inOrder(
+      securityHeaders(),
       accessLog(logger),
       requestContext(),
-      securityHeaders(),
       health({
         lifecycle,
         storeIsUp: () => stores.isUp(),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { HttpError } from './errors.ts';
@@ -26,8 +26,8 @@ const REVALIDATE = 'public, max-age=0, must-revalidate';
  *
  * @param options.hashed - whether `url` gives hashed names; off in development, where files change while the app runs.
  */
-export async function staticFiles(directory: string, { hashed = true } = {}): Promise<StaticFiles> {
-  const hashes = await hashFiles(directory);
+export function staticFiles(directory: string, { hashed = true } = {}): StaticFiles {
+  const hashes = hashFiles(directory);
   const serve = express.static(directory, {
     index: false,
     redirect: false,
@@ -73,18 +73,20 @@ function answerOtherMethods(req: Request, res: Response): void {
   res.set(headers).status(204).end();
 }
 
-/** The first ten digits of each file's SHA-256, by the file's URL. */
-async function hashFiles(directory: string): Promise<Map<string, string>> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+/**
+ * The first ten digits of each file's SHA-256, by the file's URL.
+ *
+ * Synchronously, because it belongs to the start, when there is nobody to keep waiting: a few small files are read in a
+ * millisecond, and take twenty where each step of each waits for its turn in the event loop.
+ */
+function hashFiles(directory: string): ReadonlyMap<string, string> {
+  // eslint-disable-next-line n/no-sync -- start-up
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return new Map(
-    await Promise.all(
-      files.map(async (file): Promise<[string, string]> => {
-        const digest = createHash('sha256')
-          .update(await readFile(file))
-          .digest('hex');
-        return [`/${relative(directory, file).split(sep).join('/')}`, digest.slice(0, 10)];
-      }),
-    ),
-  );
+  return new Map(files.map((file) => [`/${relative(directory, file).split(sep).join('/')}`, hashOf(file)]));
+}
+
+function hashOf(file: string): string {
+  // eslint-disable-next-line n/no-sync -- start-up
+  return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 10);
 }

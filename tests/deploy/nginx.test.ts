@@ -272,7 +272,7 @@ describeWith(['nginx', 'brotli', 'openssl'], 'deploy/nginx while the app is away
   });
 
   test('serves files under the names with a hash for a year, compressed beforehand', async () => {
-    const path = (await staticFiles(nginx.folder.join('srv/current/public'))).url('style.css');
+    const path = staticFiles(nginx.folder.join('srv/current/public')).url('style.css');
     for (const [accepted, encoding, decode] of [
       ['br, gzip', 'br', brotliDecompressSync],
       ['gzip', 'gzip', gunzipSync],

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await writeFile(join(directory, 'public', 'style.css'), CSS);
   await writeFile(join(directory, 'public', 'icons', 'ok.svg'), '<svg/>');
   await writeFile(join(directory, 'public', '.env'), 'SECRET=1');
-  files = await staticFiles(join(directory, 'public'));
+  files = staticFiles(join(directory, 'public'));
   app = await serve((express) => express.use(files.handler));
 });
 
@@ -67,8 +67,8 @@ describe('static files', () => {
     expect(await response.text()).toBe(CSS);
   });
 
-  test('have plain URLs in development, where they change while the app runs', async () => {
-    const plain = await staticFiles(join(directory, 'public'), { hashed: false });
+  test('have plain URLs in development, where they change while the app runs', () => {
+    const plain = staticFiles(join(directory, 'public'), { hashed: false });
     expect(plain.url('style.css')).toBe('/style.css');
   });
 
