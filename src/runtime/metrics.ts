@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { measureProcess } from './process-metrics.ts';
+import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
 
 /** What a process counts about itself, in a registry of its own: no globals, so tests run many apps side by side. */
 export interface Metrics {
@@ -18,7 +19,7 @@ const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 /** @param options.defaults - whether to measure the process too (event-loop delay, memory, GC, handles). */
 export function createMetrics({ defaults = true } = {}): Metrics {
   const registry = new Registry();
-  if (defaults) collectDefaultMetrics({ register: registry });
+  if (defaults) measureProcess(registry);
   const registers = [registry];
   return {
     registry,
