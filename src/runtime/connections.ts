@@ -5,12 +5,18 @@ import { InFlight } from './in-flight.ts';
 /** Called when a response is through: whole, or cut off because a side closed the connection. */
 export type OnResponseClosed = (response: ServerResponse) => void;
 
+/** How many requests are being answered, and how many are through. */
+export interface RequestCounts {
+  readonly inFlight: number;
+  readonly answered: number;
+}
+
 /**
  * Knows a server's connections and the responses in flight on them, so that a drain can tell a client in the middle of
  * a request from one that is idle. Node knows idle connections too, but counts neither those that never sent a byte nor
  * the responses.
  */
-export class Connections {
+export class Connections implements RequestCounts {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #responses = new InFlight();
@@ -39,12 +45,10 @@ export class Connections {
     });
   }
 
-  /** How many requests are being answered right now. */
   get inFlight(): number {
     return this.#responses.size;
   }
 
-  /** How many requests are through. */
   get answered(): number {
     return this.#answered;
   }

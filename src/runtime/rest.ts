@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import type { RequestCounts } from './connections.ts';
 import type { Logger } from './logger.ts';
 
 /** How often it is looked whether the process rests, in milliseconds. */
@@ -17,7 +18,7 @@ const MOST_PAUSE_MS = 500;
 export interface RestSample {
   /** The share of the time that the event loop was busy, from 0 to 1. */
   readonly utilization: number;
-  readonly inFlight: number;
+  readonly requests: RequestCounts;
   readonly rssBytes: number;
 }
 
@@ -27,6 +28,7 @@ export type RestStep = 'collect' | 'release';
 /** Decides when a resting process gives its memory back. */
 export class Rest {
   readonly #looks: number;
+  #requests: RequestCounts = { inFlight: 0, answered: 0 };
   #quiet = 0;
   #leastBytes = 0;
   #isCollected = false;
@@ -37,18 +39,23 @@ export class Rest {
   }
 
   /** To be asked at each look. Two steps, a look apart: a request that comes meanwhile waits for one of them only. */
-  next({ utilization, inFlight, rssBytes }: RestSample): RestStep | undefined {
-    const isQuiet = inFlight === 0 && utilization < MOST_UTILIZATION;
-    if (!isQuiet) {
+  next(sample: RestSample): RestStep | undefined {
+    if (!this.#isQuiet(sample)) {
       this.#quiet = 0;
       this.#isCollected = false;
       return undefined;
     }
     if (this.#isCollected) return 'release';
     this.#quiet += 1;
-    return this.#quiet >= this.#looks && rssBytes - this.#leastBytes > WORTHWHILE_BYTES
-      ? 'collect'
-      : undefined;
+    const isWorthwhile = sample.rssBytes - this.#leastBytes > WORTHWHILE_BYTES;
+    return this.#quiet >= this.#looks && isWorthwhile ? 'collect' : undefined;
+  }
+
+  /** No request came or went. Those in flight all the while are event streams, or wait for something slow. */
+  #isQuiet({ utilization, requests: { inFlight, answered } }: RestSample): boolean {
+    const before = this.#requests;
+    this.#requests = { inFlight, answered };
+    return utilization < MOST_UTILIZATION && inFlight === before.inFlight && answered === before.answered;
   }
 
   /** Notes that a step was done, and what was left after it. */
@@ -61,7 +68,7 @@ export class Rest {
 export interface RestOptions {
   /** How long the process must have had next to nothing to do, in seconds; 0: memory is never given back. */
   readonly seconds: number;
-  readonly inFlight: () => number;
+  readonly requests: RequestCounts;
   readonly logger: Logger;
 }
 
@@ -69,16 +76,16 @@ export interface RestOptions {
  * Collects garbage out of band: while the process has nothing else to do. V8 collects when it needs memory, so a process
  * that rests after a load keeps all that it took, most of it garbage, for as long as it rests (docs/performance.md).
  *
- * Each step pauses the process for some tens of milliseconds. So it happens once after a load, not while requests are in
- * flight, and no more once a pause was longer than `MOST_PAUSE_MS`.
+ * Each step pauses the process for some tens of milliseconds. So it happens once after a load, not while requests come
+ * and go, and no more once a pause was longer than `MOST_PAUSE_MS`.
  */
-export function collectAtRest({ seconds, inFlight, logger }: RestOptions): void {
+export function collectAtRest({ seconds, requests, logger }: RestOptions): void {
   if (seconds === 0) return;
   const rest = new Rest(seconds);
   const utilization = utilizationSinceLast();
   const look = () => {
     const before = process.memoryUsage.rss();
-    const step = rest.next({ utilization: utilization(), inFlight: inFlight(), rssBytes: before });
+    const step = rest.next({ utilization: utilization(), requests, rssBytes: before });
     if (step === undefined) return;
     const begun = performance.now();
     run(step);

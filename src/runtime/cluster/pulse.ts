@@ -1,14 +1,9 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import type { RequestCounts } from '../connections.ts';
 import type { Beat } from './messages.ts';
 
 /** How often the event loop's delay is sampled, in milliseconds. */
 const RESOLUTION_MS = 20;
-
-/** What a worker's requests are counted by. */
-export interface RequestCounts {
-  readonly inFlight: number;
-  readonly answered: number;
-}
 
 /** Measures this process from one call to the next. */
 export function createPulse(counts: RequestCounts): () => Beat {

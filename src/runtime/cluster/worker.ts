@@ -2,9 +2,10 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Server } from 'node:http';
 import type { Launch } from '../../config/launch.ts';
 import { recordCpuProfile, takeHeapSnapshot } from './diagnostics.ts';
+import type { RequestCounts } from '../connections.ts';
 import type { Logger } from '../logger.ts';
 import { isOurs, type Question, type ToPrimary, type ToWorker } from './messages.ts';
-import { createPulse, type RequestCounts } from './pulse.ts';
+import { createPulse } from './pulse.ts';
 import { answersReady } from './self-check.ts';
 
 const BEAT_MS = 1000;
