@@ -5,11 +5,13 @@
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
 
-# What runs: exactly what the lock file says, and no package's install script. npm's cache is no layer.
+# What runs: exactly what the lock file says, and no package's install script. npm's cache is no layer. TypeScript is
+# 24 MB for development, but npm keeps it: valibot could use it if it were there, for its types.
 FROM base AS dependencies
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm \
-    npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+    && rm -rf node_modules/typescript node_modules/.bin/tsc node_modules/.bin/tsserver
 
 FROM base AS build
 COPY package.json package-lock.json ./

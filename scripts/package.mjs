@@ -74,11 +74,19 @@ function copyContents(root) {
 function install(root) {
   writeJson(join(root, 'package.json'), { ...description, version, devDependencies: undefined });
   const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
-  const packages = Object.fromEntries(Object.entries(lock.packages).filter(([, { dev }]) => !dev));
+  const packages = Object.fromEntries(Object.entries(lock.packages).filter(isForProduction));
   packages[''] = { ...packages[''], version, devDependencies: undefined };
   writeJson(join(root, 'package-lock.json'), { ...lock, version, packages });
   const quiet = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
   run('npm', ['ci', ...quiet], { cwd: root });
+}
+
+/**
+ * What package.json lists for development stays out, also where a package that runs could use it: TypeScript, which
+ * valibot has types for.
+ */
+function isForProduction([path, { dev, devOptional }]) {
+  return !dev && !(devOptional && path.slice('node_modules/'.length) in description.devDependencies);
 }
 
 function writeManifest(root, commit) {

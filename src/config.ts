@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as v from 'valibot';
 import {
   absolutePath,
   concurrency,
@@ -11,11 +11,11 @@ import {
   list,
   oneOf,
   origins,
+  redisUrl,
   trustedProxies,
 } from './config/fields.ts';
 import { insecurities } from './config/insecurities.ts';
 import { readLaunch, type Launch } from './config/launch.ts';
-import { parseRedisUrl } from './config/redis-url.ts';
 import { readValues, type Environment } from './config/read-values.ts';
 import { users } from './config/users.ts';
 
@@ -24,21 +24,21 @@ import { users } from './config/users.ts';
  * `config.KEY`. Any of them may come as `KEY_FILE` instead: the path of a file that holds the value, as Docker
  * secrets and systemd credentials do. An empty value counts as not set.
  */
-const schema = z.object({
+const schema = v.object({
   /** production refuses insecure settings, hides error details and logs JSON. */
-  NODE_ENV: oneOf(['development', 'test', 'production']).default('development'),
+  NODE_ENV: v.optional(oneOf(['development', 'test', 'production']), 'development'),
 
   // Listening (http/server.ts)
   /** The address to listen on; unset: every address, IPv6 and IPv4. */
-  HOST: z.string().optional(),
+  HOST: v.optional(v.string()),
   /** 0 takes a free port. */
   PORT: integer({ min: 0, max: 65_535, default: 3000 }),
   /** Where /metrics is served. Loopback, because it has no password of its own. */
-  ADMIN_HOST: z.string().default('127.0.0.1'),
+  ADMIN_HOST: v.optional(v.string(), '127.0.0.1'),
   /** 0 switches the admin server off. */
   ADMIN_PORT: integer({ min: 0, max: 65_535, default: 9464 }),
   /** Which hops may say who the client is: off, a count, or addresses. */
-  TRUST_PROXY: trustedProxies().default(false),
+  TRUST_PROXY: v.optional(trustedProxies(), 'off'),
 
   // Limits of a request (http/server.ts, http/body.ts, http/wrap.ts)
   /** Until the handler must have answered, where it asks for a signal. Below the proxy's read timeout (60 s). */
@@ -56,57 +56,47 @@ const schema = z.object({
   /** How many requests one process takes at a time, event streams included; more are refused with 503. 0: any number. */
   MAX_IN_FLIGHT: integer({ min: 0, max: 1_000_000, default: 1000 }),
   /** Off where a proxy compresses. */
-  COMPRESSION: flag().default(true),
+  COMPRESSION: v.optional(flag(), 'on'),
   /** Origins of other sites that may call the API from a browser; unset: none. */
-  CORS_ORIGINS: origins().default([]),
+  CORS_ORIGINS: v.optional(origins(), ''),
 
   // Redis (stores/)
   /** redis:// rediss:// unix:// redis+sentinel:// redis+cluster:// */
-  REDIS_URL: z
-    .string()
-    .transform((url, context) => {
-      try {
-        return parseRedisUrl(url);
-      } catch (error) {
-        context.addIssue((error as Error).message);
-        return z.NEVER;
-      }
-    })
-    .optional(),
+  REDIS_URL: v.optional(redisUrl()),
   /** In front of every key, so that several apps can share one Redis. */
-  REDIS_KEY_PREFIX: z
-    .string()
-    .regex(/^[\w:.-]{1,64}$/, 'may have letters, digits and : . _ - only, 64 at most')
-    .default('app:'),
+  REDIS_KEY_PREFIX: v.optional(
+    v.pipe(v.string(), v.regex(/^[\w:.-]{1,64}$/, 'may have letters, digits and : . _ - only, 64 at most')),
+    'app:',
+  ),
   /** Where sessions, cache and data live; unset: redis with a REDIS_URL, else memory. */
-  STORE: oneOf(['redis', 'memory']).optional(),
+  STORE: v.optional(oneOf(['redis', 'memory'])),
   /** Memory for cached answers, in each process. */
   CACHE_MAX_MB: integer({ min: 1, max: 16_384, default: 64 }),
 
   // Sessions and log in (http/session.ts, features/account/)
   /** Comma list: the first signs, all verify. `openssl rand -base64 48` makes one. */
-  SESSION_SECRETS: list().pipe(z.array(z.string()).min(1, 'is an empty list')).optional(),
+  SESSION_SECRETS: v.optional(v.pipe(list(), v.nonEmpty('is an empty list'))),
   /** A session nobody used for so long ends. */
   SESSION_IDLE_MINUTES: integer({ min: 1, max: 43_200, default: 30 }),
   /** A session ends at this age, used or not. */
   SESSION_ABSOLUTE_HOURS: integer({ min: 1, max: 8_760, default: 12 }),
   /** Cookies for HTTPS only; unset: on in production. */
-  SESSION_COOKIE_SECURE: flag().optional(),
+  SESSION_COOKIE_SECURE: v.optional(flag()),
   /** Who may log in: a JSON array of { id, name, passwordHash }, mostly given as USERS_FILE. */
-  USERS: users().default([]),
+  USERS: v.optional(users(), '[]'),
   /** The password of the user "demo", in development only; unset: a new one at each start, in the log. */
-  DEMO_PASSWORD: z.string().min(8, 'must have at least 8 characters').optional(),
+  DEMO_PASSWORD: v.optional(v.pipe(v.string(), v.minCodePoints(8, 'must have at least 8 characters'))),
 
   // Logs (runtime/logger.ts)
-  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: v.optional(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'info'),
   /** Unset: pretty in development, json elsewhere. */
-  LOG_FORMAT: oneOf(['json', 'pretty']).optional(),
+  LOG_FORMAT: v.optional(oneOf(['json', 'pretty'])),
   /** Namespaces for the debug package, for example app:*. */
-  DEBUG: z.string().optional(),
+  DEBUG: v.optional(v.string()),
 
   // Health and leaving (http/health.ts, runtime/drain.ts)
   /** On: /readyz answers 503 while Redis is away. Off: it says "degraded" with 200. */
-  READY_REQUIRES_REDIS: flag().default(false),
+  READY_REQUIRES_REDIS: v.optional(flag(), 'off'),
   /** Between failing /readyz and closing the listener, for balancers that only poll. */
   DRAIN_DELAY_SECONDS: decimal({ min: 0, max: 600, default: 0 }),
   /** How long connections keep being answered with "Connection: close" before idle ones are closed. */
@@ -116,7 +106,7 @@ const schema = z.object({
 
   // Cluster (cluster.ts, runtime/cluster/supervisor.ts)
   /** Workers: a number, or auto for one a CPU, a container's quota counted. Always one with STORE=memory. */
-  WEB_CONCURRENCY: concurrency().default('auto'),
+  WEB_CONCURRENCY: v.optional(concurrency(), 'auto'),
   /** Until a new worker must be ready. */
   BOOT_TIMEOUT_SECONDS: decimal({ min: 0.1, max: 3600, default: 30 }),
   /** A worker that gives no sign of life for so long is replaced. */
@@ -134,15 +124,15 @@ const schema = z.object({
   /** A process with nothing to do for so long gives its garbage's memory back; 0: never. */
   REST_SECONDS: decimal({ min: 0, max: 3600, default: 1 }),
   /** Written when all workers are ready; unset: none. */
-  PID_FILE: absolutePath().optional(),
+  PID_FILE: v.optional(absolutePath()),
   /** Where `npm run ctl` finds the primary; unset: app-PORT.sock in the folder for temporary files. */
-  CONTROL_SOCKET: absolutePath().optional(),
+  CONTROL_SOCKET: v.optional(absolutePath()),
   /** Where CPU profiles and heap snapshots go; unset: the folder for temporary files. */
-  DIAGNOSTICS_DIR: absolutePath().optional(),
+  DIAGNOSTICS_DIR: v.optional(absolutePath()),
 });
 
 /** The values as they were given, defaults filled in; what depends on other keys is still open. */
-export type Parsed = z.infer<typeof schema>;
+export type Parsed = v.InferOutput<typeof schema>;
 type Derived =
   'STORE' | 'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'LOG_FORMAT' | 'CONTROL_SOCKET' | 'DIAGNOSTICS_DIR';
 
@@ -150,7 +140,7 @@ type Derived =
 export type Config = Readonly<Omit<Parsed, Derived> & { [Key in Derived]-?: NonNullable<Parsed[Key]> }>;
 
 /** The names of all variables, in the order of the schema. */
-export const CONFIG_KEYS = Object.keys(schema.shape) as (keyof Parsed)[];
+export const CONFIG_KEYS = Object.keys(schema.entries) as (keyof Parsed)[];
 
 /** The exit code for a bad configuration: EX_CONFIG of sysexits.h. Supervisors must not restart after it. */
 export const EXIT_BAD_CONFIG = 78;
@@ -174,7 +164,7 @@ export class ConfigError extends Error {
  * @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret.
  */
 export function loadConfig(env: Environment = process.env, dotenvFile = '.env'): Config {
-  const { values, problems } = readValues(schema.shape, env, dotenvFile);
+  const { values, problems } = readValues(schema.entries, env, dotenvFile);
   const config = complete(values as Parsed);
   problems.push(...insecurities(config, values));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
@@ -187,7 +177,7 @@ export function loadConfig(env: Environment = process.env, dotenvFile = '.env'):
  * @throws {ConfigError} when one of the two variables that say it is wrong.
  */
 export function loadControlSocket(env: Environment = process.env, dotenvFile = '.env'): string {
-  const { PORT, CONTROL_SOCKET } = schema.shape;
+  const { PORT, CONTROL_SOCKET } = schema.entries;
   const { values, problems } = readValues({ PORT, CONTROL_SOCKET }, env, dotenvFile);
   if (problems.length > 0) throw new ConfigError(problems);
   return complete(values as Parsed).CONTROL_SOCKET;

@@ -1,74 +1,100 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { z } from 'zod';
+import * as v from 'valibot';
+import { parseRedisUrl } from './redis-url.ts';
 
 /** A whole number between `min` and `max`, both included. */
 export function integer(range: { min: number; max: number; default: number }) {
   const message = `must be a whole number from ${range.min} to ${range.max}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, message)
-    .transform(Number)
-    .refine((value) => value >= range.min && value <= range.max, message)
-    .default(range.default);
+  return number(/^\d{1,15}$/, range, message);
 }
 
 /** A number of seconds (or another unit the key names) that may have a fraction. */
 export function decimal(range: { min: number; max: number; default: number }) {
   const message = `must be a number from ${range.min} to ${range.max}, for example ${range.default}`;
-  return z
-    .string()
-    .regex(/^\d{1,15}(\.\d{1,6})?$/, message)
-    .transform(Number)
-    .refine((value) => value >= range.min && value <= range.max, message)
-    .default(range.default);
+  return number(/^\d{1,15}(\.\d{1,6})?$/, range, message);
+}
+
+function number(form: RegExp, range: { min: number; max: number; default: number }, message: string) {
+  const schema = v.pipe(
+    v.string(),
+    v.regex(form, message),
+    v.transform(Number),
+    v.check((value) => value >= range.min && value <= range.max, message),
+  );
+  return v.optional(schema, String(range.default));
 }
 
 /** A switch: on, off, true, false, 1, 0, yes or no. */
 export function flag() {
-  return z
-    .string()
-    .toLowerCase()
-    .refine((value) => /^(on|off|true|false|1|0|yes|no)$/.test(value), 'must be on or off')
-    .transform((value) => /^(on|true|1|yes)$/.test(value));
+  return v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.regex(/^(on|off|true|false|1|0|yes|no)$/, 'must be on or off'),
+    v.transform((value) => /^(on|true|1|yes)$/.test(value)),
+  );
 }
 
 /** One of the words. */
 export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
-  return z.enum(words, `must be one of: ${words.join(', ')}`);
+  return v.picklist(words, `must be one of: ${words.join(', ')}`);
 }
 
 /** A list with commas between its items; spaces around an item do not count, empty items fall out. */
 export function list() {
-  return z.string().transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
+  return v.pipe(
+    v.string(),
+    v.transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    ),
   );
 }
 
 /** Web origins such as `https://shop.example`: a scheme and a host, no path. */
 export function origins() {
-  return list().refine(
-    (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
-    'must be a comma list of origins without a path, for example https://shop.example',
+  return v.pipe(
+    list(),
+    v.everyItem(
+      (item) => URL.canParse(item) && new URL(item).origin === item,
+      'must be a comma list of origins without a path, for example https://shop.example',
+    ),
+  );
+}
+
+/** Where Redis is. A problem never says the URL, which may hold a password. */
+export function redisUrl() {
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return parseRedisUrl(dataset.value);
+      } catch (error) {
+        addIssue({ message: (error as Error).message });
+        return NEVER;
+      }
+    }),
   );
 }
 
 /** How many workers: a number, or `auto`. */
 export function concurrency() {
-  return z.string().transform((value, context) => {
-    if (value === 'auto') return value;
-    if (/^[1-9]\d{0,2}$/.test(value) && Number(value) <= 512) return Number(value);
-    context.addIssue('must be auto or a number of workers from 1 to 512');
-    return z.NEVER;
-  });
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+      if (value === 'auto') return value;
+      if (/^[1-9]\d{0,2}$/.test(value) && Number(value) <= 512) return Number(value);
+      addIssue({ message: 'must be auto or a number of workers from 1 to 512' });
+      return NEVER;
+    }),
+  );
 }
 
 /** A path that means one place, whatever the working directory is. */
 export function absolutePath() {
-  return z.string().startsWith('/', 'must be an absolute path');
+  return v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'));
 }
 
 const NAMED_SUBNETS = new Set(['loopback', 'linklocal', 'uniquelocal']);
@@ -80,17 +106,21 @@ const NAMED_SUBNETS = new Set(['loopback', 'linklocal', 'uniquelocal']);
  * @see https://expressjs.com/en/guide/behind-proxies.html
  */
 export function trustedProxies() {
-  return z.string().transform((value, context) => {
-    if (/^(false|off|no|0)$/i.test(value)) return false;
-    if (/^[1-9]\d?$/.test(value)) return Number(value);
-    const subnets = value.split(',').map((item) => item.trim());
-    if (subnets.every(isSubnet)) return subnets;
-    context.addIssue(
-      'must be how many proxies stand in front of the app (1, 2 …) or a comma list of their addresses ' +
-        '(loopback, 10.0.0.0/8); never true, which would believe any X-Forwarded-For',
-    );
-    return z.NEVER;
-  });
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+      if (/^(false|off|no|0)$/i.test(value)) return false;
+      if (/^[1-9]\d?$/.test(value)) return Number(value);
+      const subnets = value.split(',').map((item) => item.trim());
+      if (subnets.every(isSubnet)) return subnets;
+      addIssue({
+        message:
+          'must be how many proxies stand in front of the app (1, 2 …) or a comma list of their addresses ' +
+          '(loopback, 10.0.0.0/8); never true, which would believe any X-Forwarded-For',
+      });
+      return NEVER;
+    }),
+  );
 }
 
 function isSubnet(item: string): boolean {

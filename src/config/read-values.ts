@@ -1,6 +1,7 @@
 import { config as readDotenv } from 'dotenv';
-import type { z } from 'zod';
+import * as v from 'valibot';
 import { readValueFile } from './fields.ts';
+import { messageOf } from './schemas.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -10,17 +11,23 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  *
  * @returns the values that are right, and a line for each that is not, without the value: it may be a secret.
  */
-export function readValues(shape: Readonly<Record<string, z.ZodType>>, env: Environment, dotenvFile: string) {
+export function readValues(
+  fields: Readonly<Record<string, v.GenericSchema>>,
+  env: Environment,
+  dotenvFile: string,
+) {
   const merged: Record<string, string> = {};
   for (const [key, value] of Object.entries(env)) if (value !== undefined) merged[key] = value;
   readDotenv({ path: dotenvFile, processEnv: merged, quiet: true });
 
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [key, field] of Object.entries(shape)) {
-    const result = field.safeParse(readValue(merged, key, problems));
-    if (result.success) values[key] = result.data;
-    else problems.push(...result.error.issues.map((issue) => `${key} ${issue.message}`));
+  for (const [key, field] of Object.entries(fields)) {
+    const { success, output, issues } = v.safeParse(field, readValue(merged, key, problems), {
+      message: messageOf,
+    });
+    if (success) values[key] = output;
+    else problems.push(...issues.map(({ message }) => `${key} ${message}`));
   }
   return { values, problems };
 }

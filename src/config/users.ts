@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import * as v from 'valibot';
+import { pathOf, strictObject } from './schemas.ts';
 
 /** Who may log in, as USERS lists them. */
 export interface UserEntry {
@@ -20,13 +21,10 @@ export const PASSWORD_HASH =
 const FORM =
   'must be a JSON array of { "id": "…", "name": "…", "passwordHash": "…" }, the hash made by: npm run -s hash-password';
 
-const label = z
-  .string()
-  .regex(/^\P{Cc}{1,256}$/u)
-  .transform(sameName);
+const label = v.pipe(v.string(), v.regex(/^\P{Cc}{1,256}$/u), v.transform(sameName));
 
-const entries = z.array(
-  z.strictObject({ id: label, name: label, passwordHash: z.string().regex(PASSWORD_HASH) }),
+const entries = v.array(
+  strictObject({ id: label, name: label, passwordHash: v.pipe(v.string(), v.regex(PASSWORD_HASH)) }),
 );
 
 /** One form for names that look the same, however a keyboard composed their accents. */
@@ -36,18 +34,21 @@ export function sameName(name: string): string {
 
 /** The users as JSON text. A problem tells its place, never a value: hashes are secrets. */
 export function users() {
-  return z.string().transform((text, context): readonly UserEntry[] => {
-    const parsed = entries.safeParse(parseJson(text));
-    for (const { path } of parsed.error?.issues ?? []) {
-      context.addIssue(path.length > 0 ? `${FORM}; wrong: ${path.map(String).join('.')}` : FORM);
-    }
-    if (!parsed.success) return z.NEVER;
-    for (const field of ['id', 'name'] as const) {
-      const distinct = new Set(parsed.data.map((entry) => entry[field]));
-      if (distinct.size < parsed.data.length) context.addIssue(`has two users with the same ${field}`);
-    }
-    return parsed.data;
-  });
+  return v.pipe(
+    v.string(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): readonly UserEntry[] => {
+      const { success, output, issues } = v.safeParse(entries, parseJson(dataset.value));
+      for (const path of (issues ?? []).map(pathOf)) {
+        addIssue({ message: path ? `${FORM}; wrong: ${path}` : FORM });
+      }
+      if (!success) return NEVER;
+      for (const field of ['id', 'name'] as const) {
+        const distinct = new Set(output.map((entry) => entry[field]));
+        if (distinct.size < output.length) addIssue({ message: `has two users with the same ${field}` });
+      }
+      return output;
+    }),
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,9 @@
-import { ZodError } from 'zod';
+import * as v from 'valibot';
+import { messageOf, pathOf } from '../config/schemas.ts';
 import { HttpError, storeUnavailable, type ErrorCode, type FieldError } from './errors.ts';
+
+// Of every schema of every route, so that no answer and no log repeats what a client sent.
+v.setGlobalMessage(messageOf);
 
 /** What body-parser calls its errors. @see https://github.com/expressjs/body-parser#errors */
 const BODY_PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -43,8 +47,8 @@ interface ThrownLike {
 /** Turns whatever was thrown into the error that is answered. What nobody foresaw becomes INTERNAL, a 500. */
 export function normalizeError(thrown: unknown): HttpError {
   if (thrown instanceof HttpError) return thrown;
-  if (thrown instanceof ZodError) {
-    return new HttpError('VALIDATION_FAILED', { fields: fieldErrors(thrown), cause: thrown });
+  if (v.isValiError(thrown)) {
+    return new HttpError('VALIDATION_FAILED', { fields: thrown.issues.map(fieldError), cause: thrown });
   }
   const { type, status, code } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as ThrownLike;
   if (isRedisAway(thrown)) return storeUnavailable(thrown);
@@ -68,10 +72,6 @@ export function isRedisAway(thrown: unknown): boolean {
   );
 }
 
-/** zod's issues as a list by field. */
-export function fieldErrors(error: ZodError): FieldError[] {
-  return error.issues.map((issue) => ({
-    field: issue.path.map(String).join('.') || '(all)',
-    message: issue.message,
-  }));
+function fieldError(issue: v.BaseIssue<unknown>): FieldError {
+  return { field: pathOf(issue) || '(all)', message: issue.message };
 }

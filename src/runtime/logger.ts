@@ -1,6 +1,8 @@
 import { createRequire } from 'node:module';
 import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+import type * as v from 'valibot';
 import { loadLaunch, type Config } from '../config.ts';
+import { problemOf } from '../config/schemas.ts';
 import { batchLines, BATCHED } from './log-batch.ts';
 
 export type { Logger } from 'pino';
@@ -54,21 +56,24 @@ export function createLogger(
 }
 
 /**
- * pino's serializer, but for the arguments of the command that ioredis puts on its errors: to store a session fails with
- * the session in them, and its id.
+ * pino's serializer, but for what libraries put on their errors and may be secret: ioredis the arguments of the command
+ * (to store a session fails with the session in them, and its id), valibot the whole input, in each issue.
  */
 function serializeError(thrown: unknown): unknown {
-  return thrown instanceof Error ? withoutArguments(stdSerializers.err(thrown)) : thrown;
+  return thrown instanceof Error ? withoutInput(stdSerializers.err(thrown)) : thrown;
 }
 
-function withoutArguments(value: unknown): unknown {
+function withoutInput(value: unknown): unknown {
   // The errors of an AggregateError.
-  if (Array.isArray(value)) return value.map(withoutArguments);
+  if (Array.isArray(value)) return value.map(withoutInput);
   if (typeof value !== 'object' || value === null || !('stack' in value)) return value;
-  const entries = Object.entries<unknown>({ ...value });
-  return Object.fromEntries(
-    entries.map(([key, part]) => [key, key === 'command' ? nameOf(part) : withoutArguments(part)]),
-  );
+  const isOfValibot = 'name' in value && value.name === 'ValiError';
+  const entries = Object.entries<unknown>({ ...value }).map(([key, part]) => {
+    if (key === 'command') return [key, nameOf(part)];
+    if (key === 'issues' && isOfValibot) return [key, (part as v.BaseIssue<unknown>[]).map(problemOf)];
+    return [key, withoutInput(part)];
+  });
+  return Object.fromEntries(entries) as object;
 }
 
 function nameOf(command: unknown): unknown {

@@ -89,6 +89,26 @@ describe('/api/session', () => {
     await log.waitFor(2);
     expect(JSON.stringify([log.lines, storeLog.lines, invalid.body])).not.toContain('my-secret-value');
   });
+
+  test.each([
+    ['a number', 1234567890],
+    ['in an array', ['1234567890']],
+    ['in an object', { value: '1234567890' }],
+    ['too long', '1234567890'.repeat(103)],
+  ])('nor a password that is %s', async (_what, password) => {
+    const { url, log, storeLog } = await appWith({ env: { LOG_LEVEL: 'trace', NODE_ENV: 'development' } });
+    const body = { name: 'ada', password, pin: password };
+    const { body: problem } = (await request(url).post('/api/session').send(body).expect(400)) as {
+      body: { errors: unknown };
+    };
+    expect(problem.errors).toEqual([
+      { field: 'password', message: expect.stringMatching(/^must /) },
+      { field: '(all)', message: 'has unknown fields: "pin"' },
+    ]);
+    await log.waitFor(1);
+    expect(log.lines).toEqual([expect.objectContaining({ status: 400, code: 'VALIDATION_FAILED' })]);
+    expect(JSON.stringify([log.lines, storeLog.lines, problem])).not.toContain('1234567890');
+  });
 });
 
 const addRealUsers: NonNullable<AccountAppOptions['add']> = (app, toolkit) => {

@@ -2,13 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
-import { z } from 'zod';
+import * as v from 'valibot';
+import { strictObject } from '../../src/config/schemas.ts';
 import { jsonBody } from '../../src/http/body.ts';
 import { route } from '../../src/http/route.ts';
 import { wrap } from '../../src/http/wrap.ts';
 import { sendRaw, serve } from '../support/http.ts';
 
-const shape = z.strictObject({ name: z.string().max(50), tags: z.array(z.string()).optional() });
+const shape = strictObject({
+  name: v.pipe(v.string(), v.maxLength(50)),
+  tags: v.optional(v.array(v.string())),
+});
 
 let served: Awaited<ReturnType<typeof serve>>;
 beforeAll(async () => {
@@ -21,7 +25,7 @@ beforeAll(async () => {
         post: [
           jsonBody({ limitKb: 100 }),
           wrap((req, res) => {
-            res.status(201).json(shape.parse(req.body));
+            res.status(201).json(v.parse(shape, req.body));
           }),
         ],
       });
@@ -150,8 +154,8 @@ describe('a bad body', () => {
     const response = await post('{"name":1,"tags":["a",2]}');
     const { errors } = await expectProblem(response, 400, 'VALIDATION_FAILED');
     expect(errors).toEqual([
-      { field: 'name', message: expect.any(String) },
-      { field: 'tags.1', message: expect.any(String) },
+      { field: 'name', message: 'must be a string' },
+      { field: 'tags.1', message: 'must be a string' },
     ]);
   });
 });

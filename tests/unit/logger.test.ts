@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import * as v from 'valibot';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { LogLines } from '../support/http.ts';
 
@@ -37,6 +38,23 @@ describe('never reaches the log:', () => {
       });
     }
     expect(logged({ err: failed }).err).toMatchObject({ command: 'set' });
+  });
+
+  test('what was wrong when it was validated, which is in each issue of the error', () => {
+    const input = { user: { name: 'sekrit', age: 'sekrit' } };
+    const schema = v.object({ user: v.object({ age: v.number('must be a number') }) });
+    let failed: unknown;
+    try {
+      v.parse(schema, input);
+    } catch (error) {
+      failed = error;
+    }
+    const inner = Object.assign(new Error('the job failed'), { reason: failed });
+    const ofAll = new AggregateError([failed], 'all failed');
+    for (const err of [failed, inner, ofAll, new Error('outer', { cause: failed })]) {
+      expect(JSON.stringify(logged({ err }))).not.toContain('sekrit');
+    }
+    expect(logged({ err: failed }).err).toMatchObject({ issues: ['user.age must be a number'] });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import * as v from 'valibot';
 import { isRedisAway, normalizeError } from '../../src/http/normalize-error.ts';
 
 describe('a Redis that is away is a 503, whatever ioredis calls it:', () => {
@@ -30,6 +31,30 @@ describe('a Redis that is away is a 503, whatever ioredis calls it:', () => {
     expect(isRedisAway(wrong)).toBe(false);
     expect(normalizeError(wrong)).toMatchObject({ code: 'INTERNAL', status: 500 });
   });
+});
+
+test('what valibot throws names each field with what is wrong, never with the value', () => {
+  const schema = v.object({ list: v.array(v.object({ pin: v.pipe(v.string(), v.maxLength(4)) })) });
+  let thrown: unknown;
+  try {
+    v.parse(schema, { list: [{ pin: '1234' }, { pin: 12345 }, { pin: 'sekrit' }, {}] });
+  } catch (error) {
+    thrown = error;
+  }
+  const error = normalizeError(thrown);
+  expect(error).toMatchObject({ code: 'VALIDATION_FAILED', status: 400 });
+  expect(error.fields).toEqual([
+    { field: 'list.1.pin', message: 'must be a string' },
+    { field: 'list.2.pin', message: 'is not valid (max length <=4)' },
+    { field: 'list.3.pin', message: 'is missing' },
+  ]);
+});
+
+test('what is wrong with the whole has a field of its own', () => {
+  const { issues } = v.safeParse(v.number(), 'sekrit');
+  expect(issues && normalizeError(new v.ValiError(issues)).fields).toEqual([
+    { field: '(all)', message: 'must be a number' },
+  ]);
 });
 
 test.each([

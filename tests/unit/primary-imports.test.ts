@@ -21,7 +21,7 @@ function importsOf(file: string, found = new Set<string>()): Set<string> {
 test('the primary imports nothing of the app: it must not be able to die of its bugs', () => {
   const all = [...importsOf(join(SRC, 'cluster.ts'))];
   const packages = all.filter((name) => !name.startsWith('/') && !name.startsWith('node:'));
-  expect(packages.sort()).toEqual(['debug', 'dotenv', 'pino', 'prom-client', 'zod']);
+  expect(packages.sort()).toEqual(['debug', 'dotenv', 'pino', 'prom-client', 'valibot']);
   const files = all.filter((name) => name.startsWith('/')).map((name) => name.slice(SRC.length + 1));
   expect(files.filter((name) => !/^(cluster|config|config\/.*|runtime\/.*)\.ts$/.test(name))).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
-import { z } from 'zod';
+import * as v from 'valibot';
+import { strictObject } from '../../config/schemas.ts';
 import { sameName } from '../../config/users.ts';
 import { clientAddress } from '../../http/client-address.ts';
 import { currentLog } from '../../http/context.ts';
@@ -19,14 +20,21 @@ const PER_ADDRESS = { name: 'login-address', points: 100, perSeconds: 15 * 60 };
 /** Of one address for one name. A log in that succeeds gives them back. */
 const PER_USER = { name: 'login-user', points: 5, perSeconds: 15 * 60 };
 
-const credentials = z.strictObject({
-  name: z
-    .string()
-    .min(1)
-    .max(256)
-    .regex(/^\P{Cc}*$/u, 'must not have control characters'),
-  password: z.string().min(1).max(MAX_PASSWORD_LENGTH),
+const credentials = strictObject({
+  name: v.pipe(
+    v.string(),
+    v.nonEmpty('must not be empty'),
+    v.maxCodePoints(256, 'must have at most 256 characters'),
+    v.regex(/^\P{Cc}*$/u, 'must not have control characters'),
+  ),
+  password: v.pipe(
+    v.string(),
+    v.nonEmpty('must not be empty'),
+    v.maxCodePoints(MAX_PASSWORD_LENGTH, `must have at most ${MAX_PASSWORD_LENGTH} characters`),
+  ),
 });
+
+type Credentials = v.InferOutput<typeof credentials>;
 
 /** `/api/session`: POST logs in, GET says who is logged in, DELETE logs out. */
 export function account(toolkit: Toolkit, users: UserDirectory): Router {
@@ -37,7 +45,7 @@ export function account(toolkit: Toolkit, users: UserDirectory): Router {
   const begin = wrap(async (req, res) => {
     // A limit may have waited for Redis and found it gone; checking a password would be for nothing.
     if (toolkit.stores.isUp() === false) throw storeUnavailable();
-    const { name, password } = req.body as z.infer<typeof credentials>;
+    const { name, password } = req.body as Credentials;
     const user = await users.verify(name, password);
     if (!user) throw new HttpError('LOGIN_FAILED');
     await logIn(req, user);
@@ -69,7 +77,7 @@ const sessionPossible: RequestHandler = (req, _res, next) => {
 };
 
 const readCredentials: RequestHandler = (req, _res, next) => {
-  req.body = credentials.parse(req.body);
+  req.body = v.parse(credentials, req.body);
   next();
 };
 
@@ -84,7 +92,7 @@ async function end(req: Request, res: Response): Promise<void> {
 
 /** A hash, because names may be long and have any character, and need not stand in Redis. */
 function nameAndAddress(req: Request): string {
-  const { name } = req.body as z.infer<typeof credentials>;
+  const { name } = req.body as Credentials;
   const who = createHash('sha256').update(sameName(name).toLowerCase()).digest('base64url');
   return `${who}:${clientAddress(req)}`;
 }

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import type { Handler } from '../../http/wrap.ts';
-import { companySchema } from './company.ts';
+import { COMPANY_FIELDS } from './company.ts';
 import type { CompanyRepository } from './repository.ts';
 
 /**
@@ -15,7 +15,7 @@ export function csv(repository: CompanyRepository): Handler {
     const rows = Readable.from(repository.rows());
     const lines = stringify({
       header: true,
-      columns: Object.keys(companySchema.shape),
+      columns: COMPANY_FIELDS,
       // A cell that begins with = or @ is a program to a spreadsheet.
       escape_formulas: true,
     });

@@ -1,4 +1,5 @@
 import { Router } from 'express';
+import * as v from 'valibot';
 import { HttpError } from '../../http/errors.ts';
 import { route } from '../../http/route.ts';
 import type { Toolkit } from '../../http/toolkit.ts';
@@ -32,7 +33,7 @@ export function companies(toolkit: Toolkit, repository: CompanyRepository): Rout
 
 function one(repository: CompanyRepository): Handler {
   return async (req, res) => {
-    const { id } = companyPath.parse(req.params);
+    const { id } = v.parse(companyPath, req.params);
     const company = await repository.get(id);
     if (!company) throw noCompany(id);
     res.json(company);
@@ -41,8 +42,8 @@ function one(repository: CompanyRepository): Handler {
 
 function update(repository: CompanyRepository, cache: Cache): Handler {
   return async (req, res) => {
-    const { id } = companyPath.parse(req.params);
-    const changes = changesSchema.parse(req.body);
+    const { id } = v.parse(companyPath, req.params);
+    const changes = v.parse(changesSchema, req.body);
     // Before the answer: whoever reads the list after it must see the change. Also where the change failed: a Redis that
     // hung may have made it all the same.
     const company = await repository.update(id, changes).finally(() => cache.purgeTag('companies'));

@@ -1,26 +1,27 @@
 import type { Request } from 'express';
-import { z } from 'zod';
+import * as v from 'valibot';
+import { strictObject } from '../../config/schemas.ts';
 import type { Handler } from '../../http/wrap.ts';
 import { filterCompanies, SORT_FIELDS, sortCompanies } from './find.ts';
 import { condition, wholeNumber } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 
-const DESCENDING = SORT_FIELDS.map((field) => `-${field}` as const);
+const SORTS = [...SORT_FIELDS, ...SORT_FIELDS.map((field) => `-${field}` as const)];
 
 /** Strict: a parameter that is misspelt or given twice is a 400, not ignored. */
-const listQuery = z.strictObject({
-  page: wholeNumber(1_000_000).default(1),
-  pageSize: wholeNumber(100).default(20),
-  q: condition.q.optional(),
-  country: condition.country.optional(),
-  sector: condition.sector.optional(),
-  sort: z.enum([...SORT_FIELDS, ...DESCENDING]).default('id'),
+const listQuery = strictObject({
+  page: v.optional(wholeNumber(1_000_000), '1'),
+  pageSize: v.optional(wholeNumber(100), '20'),
+  q: v.optional(condition.q),
+  country: v.optional(condition.country),
+  sector: v.optional(condition.sector),
+  sort: v.optional(v.picklist(SORTS, `must be one of: ${SORTS.join(', ')}`), 'id'),
 });
 
 /** GET /companies?page=2&pageSize=50&q=paulo&sort=-founded */
 export function list(repository: CompanyRepository): Handler {
   return async (req, res) => {
-    const { page, pageSize, sort, ...conditions } = listQuery.parse(req.query);
+    const { page, pageSize, sort, ...conditions } = v.parse(listQuery, req.query);
     const found = sortCompanies(filterCompanies(await repository.list(), conditions), sort);
     const pages = Math.ceil(found.length / pageSize);
     res.links(pageLinks(req, page, Math.max(pages, 1)));

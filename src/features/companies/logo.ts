@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import * as v from 'valibot';
 import { projectPath } from '../../config/paths.ts';
 import { HttpError } from '../../http/errors.ts';
 import type { Handler } from '../../http/wrap.ts';
@@ -13,7 +14,7 @@ import type { CompanyRepository } from './repository.ts';
  */
 export function logo(repository: CompanyRepository, directory = projectPath('data', 'logos')): Handler {
   return async (req, res) => {
-    const { id } = companyPath.parse(req.params);
+    const { id } = v.parse(companyPath, req.params);
     const file = `${directory}/${id}.svg`;
     const [company, stats] = await Promise.all([repository.get(id), stat(file).catch(absent)]);
     if (!company || !stats)

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as v from 'valibot';
 import { projectPath } from '../../config/paths.ts';
+import { problemOf } from '../../config/schemas.ts';
 import type { Toolkit } from '../../http/toolkit.ts';
 import { companySchema, type Company } from './company.ts';
 import { RedisCompanies } from './redis-repository.ts';
@@ -23,7 +24,8 @@ export async function openCompanies({
  */
 export async function readSeed(): Promise<readonly Company[]> {
   const file = projectPath('data', 'companies.json');
-  const { data, error } = z.array(companySchema).safeParse(JSON.parse(await readFile(file, 'utf8')));
-  if (error) throw new Error(`${file} is not valid:\n${z.prettifyError(error)}`);
-  return data;
+  const parsed = v.safeParse(v.array(companySchema), JSON.parse(await readFile(file, 'utf8')));
+  if (parsed.success) return parsed.output;
+  const problems = parsed.issues.map(problemOf);
+  throw new Error(`${file} is not valid:\n${problems.join('\n')}`);
 }

@@ -1,24 +1,35 @@
-import { z } from 'zod';
+import * as v from 'valibot';
 
 /** A whole number from 1 to `max`, written in plain digits: `Number` alone would take 1e3, 0x10, 01 and 1.5. */
 export function wholeNumber(max: number) {
   const message = `must be a whole number from 1 to ${max}`;
-  return z
-    .string(message)
-    .regex(/^[1-9]\d{0,14}$/, message)
-    .transform(Number)
-    .refine((value) => value <= max, message);
+  return v.pipe(
+    v.string(message),
+    v.regex(/^[1-9]\d{0,14}$/, message),
+    v.transform(Number),
+    v.maxValue(max, message),
+  );
+}
+
+/** A whole number of JSON. */
+export function integer(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return v.pipe(
+    v.number(message),
+    v.check((value) => Number.isInteger(value) && value >= min && value <= max, message),
+  );
 }
 
 /** The parameters in the path of one company. */
-export const companyPath = z.object({ id: wholeNumber(999_999_999) });
+export const companyPath = v.object({ id: wholeNumber(999_999_999) });
 
 /** The conditions that the list and the search have in common. */
 export const condition = {
-  q: z.string().trim().max(100, 'must have at most 100 characters'),
-  country: z
-    .string()
-    .toUpperCase()
-    .regex(/^[A-Z]{2}$/, 'must be a country code of two letters, for example JP'),
-  sector: z.string().trim().max(50, 'must have at most 50 characters'),
+  q: v.pipe(v.string(), v.trim(), v.maxCodePoints(100, 'must have at most 100 characters')),
+  country: v.pipe(
+    v.string(),
+    v.toUpperCase(),
+    v.regex(/^[A-Z]{2}$/, 'must be a country code of two letters, for example JP'),
+  ),
+  sector: v.pipe(v.string(), v.trim(), v.maxCodePoints(50, 'must have at most 50 characters')),
 };

@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { isRedisAway } from '../../http/normalize-error.ts';
 import type { RedisClient } from '../../stores/redis-client.ts';
 import { companySchema, type Company, type CompanyChanges } from './company.ts';
@@ -117,7 +118,9 @@ export class RedisCompanies implements CompanyRepository {
 
 /** Redis knows strings only. undefined: there is no such hash, or a part of it is missing. */
 function toCompany(hash: Record<string, string>): Company | undefined {
-  return companySchema.safeParse({ ...hash, id: Number(hash.id), founded: Number(hash.founded) }).data;
+  const values = { ...hash, id: Number(hash.id), founded: Number(hash.founded) };
+  const { success, output } = v.safeParse(companySchema, values);
+  return success ? output : undefined;
 }
 
 async function orElse<T>(read: () => Promise<T>, fallback: T): Promise<T> {

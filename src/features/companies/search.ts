@@ -1,21 +1,26 @@
-import { z } from 'zod';
+import * as v from 'valibot';
+import { strictObject } from '../../config/schemas.ts';
 import { HttpError } from '../../http/errors.ts';
 import type { Handler } from '../../http/wrap.ts';
 import type { Cache } from '../../stores/cache/cache.ts';
 import { filterCompanies } from './find.ts';
-import { condition } from './parameters.ts';
+import { condition, integer } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 
 /** Length first: what is parsed is small, so it can't be nested deep enough to hurt. */
-const searchQuery = z.strictObject({ params: z.string().max(1000, 'must have at most 1000 characters') });
+const searchQuery = strictObject({
+  params: v.pipe(v.string(), v.maxCodePoints(1000, 'must have at most 1000 characters')),
+});
 
-const searchParams = z.strictObject({
-  q: condition.q.optional(),
-  country: condition.country.optional(),
-  sector: condition.sector.optional(),
-  foundedAfter: z.int().optional(),
-  foundedBefore: z.int().optional(),
-  limit: z.int().min(1).max(100).default(20),
+const year = v.pipe(v.number(), v.safeInteger('must be a whole number'));
+
+const searchParams = strictObject({
+  q: v.optional(condition.q),
+  country: v.optional(condition.country),
+  sector: v.optional(condition.sector),
+  foundedAfter: v.optional(year),
+  foundedBefore: v.optional(year),
+  limit: v.optional(integer(1, 100), 20),
 });
 
 /**
@@ -25,8 +30,8 @@ const searchParams = z.strictObject({
  */
 export function search(repository: CompanyRepository, cache: Cache): Handler {
   return async (req, res) => {
-    const { params } = searchQuery.parse(req.query);
-    const { limit, ...conditions } = searchParams.parse(parseJson(params));
+    const { params } = v.parse(searchQuery, req.query);
+    const { limit, ...conditions } = v.parse(searchParams, parseJson(params));
     const companies = await cache.wrap('companies', { ttl: 60, stale: 300, tags: ['companies'] }, () =>
       repository.list(),
     );
