@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-const seed = await readSeed();
+const seed = readSeed();
 const [apple] = seed as [Company];
 
 /** Companies whose rows come from the generator. */

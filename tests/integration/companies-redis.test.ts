@@ -9,7 +9,7 @@ import { until } from '../support/caches.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
 import { RedisServer } from '../support/redis-server.ts';
 
-const seed = await readSeed();
+const seed = readSeed();
 const clients: RedisClient[] = [];
 let prefix: string;
 
@@ -173,7 +173,7 @@ describeWithRedisServer('companies in a Redis Cluster', () => {
 });
 
 describe('the seed', () => {
-  test('is not changed by updates', async () => {
-    expect(seed).toEqual(await readSeed());
+  test('is not changed by updates', () => {
+    expect(seed).toEqual(readSeed());
   });
 });

@@ -241,7 +241,7 @@ describe('PATCH /api/companies/:id', () => {
 });
 
 test('a change that may have been made although it failed is seen', async () => {
-  const seed = await readSeed();
+  const seed = readSeed();
   class LosesAnswers extends MemoryCompanies {
     override async update(id: number, changes: CompanyChanges): Promise<never> {
       await super.update(id, changes);

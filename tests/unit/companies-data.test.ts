@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { projectPath } from '../../src/config/paths.ts';
 import { readSeed } from '../../src/features/companies/open.ts';
 
-const companies = await readSeed();
+const companies = readSeed();
 
 describe('data/companies.json', () => {
   test('has about 100 companies from many countries', () => {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { projectPath } from '../../config/paths.ts';
 import { problemOf } from '../../config/schemas.ts';
@@ -7,14 +7,19 @@ import { companySchema, type Company } from './company.ts';
 import { RedisCompanies } from './redis-repository.ts';
 import { MemoryCompanies, type CompanyRepository } from './repository.ts';
 
-/** The companies, in Redis where there is one, else in memory; either way they begin with data/companies.json. */
-export async function openCompanies({
+/**
+ * The companies, in Redis where there is one, else in memory; either way they begin with data/companies.json. A promise,
+ * because a database that takes their place has to be connected to.
+ */
+export function openCompanies({
   config,
   stores,
 }: Pick<Toolkit, 'config' | 'stores'>): Promise<CompanyRepository> {
-  const seed = await readSeed();
-  if (!stores.redis) return new MemoryCompanies(seed);
-  return new RedisCompanies(stores.redis.client, seed, { prefix: config.REDIS_KEY_PREFIX });
+  const seed = readSeed();
+  const repository = stores.redis
+    ? new RedisCompanies(stores.redis.client, seed, { prefix: config.REDIS_KEY_PREFIX })
+    : new MemoryCompanies(seed);
+  return Promise.resolve(repository);
 }
 
 /**
@@ -22,9 +27,10 @@ export async function openCompanies({
  *
  * @throws {Error} that names each wrong field.
  */
-export async function readSeed(): Promise<readonly Company[]> {
+export function readSeed(): readonly Company[] {
   const file = projectPath('data', 'companies.json');
-  const parsed = v.safeParse(v.array(companySchema), JSON.parse(await readFile(file, 'utf8')));
+  // eslint-disable-next-line n/no-sync -- start-up, as in static.ts
+  const parsed = v.safeParse(v.array(companySchema), JSON.parse(readFileSync(file, 'utf8')));
   if (parsed.success) return parsed.output;
   const problems = parsed.issues.map(problemOf);
   throw new Error(`${file} is not valid:\n${problems.join('\n')}`);
