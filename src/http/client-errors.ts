@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Server, ServerResponse } from 'node:http';
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../runtime/logger.ts';
-import { STATUS_CODES } from '../runtime/node-http.ts';
 import { readableAddress } from './client-address.ts';
 import { ERRORS, problemType, type ErrorCode } from './errors.ts';
 

@@ -1,5 +1,4 @@
-import type { ServerResponse } from 'node:http';
-import { IncomingMessage, ServerResponse as NodeResponse } from '../runtime/node-http.ts';
+import { IncomingMessage, ServerResponse } from 'node:http';
 
 /** A header as it is sent: its name, its value. */
 export type Header = readonly [name: string, value: string];
@@ -53,7 +52,7 @@ function tableOf(headers: readonly Header[]): new () => HeaderTable {
 }
 
 function newResponse(): ServerResponse {
-  return new NodeResponse(new IncomingMessage(undefined as never));
+  return new ServerResponse(new IncomingMessage(undefined as never));
 }
 
 /** Where a response has its headers: a property of no name, null while there are none. */

@@ -1,8 +1,7 @@
-import type { RequestListener, Server } from 'node:http';
+import { createServer, IncomingMessage, ServerResponse, type RequestListener, type Server } from 'node:http';
 import type { Express, Request, Response } from 'express';
 import type { Config } from '../config.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { createServer, IncomingMessage, ServerResponse } from '../runtime/node-http.ts';
 import { answerClientErrors } from './client-errors.ts';
 import { pipelining } from './pipelining.ts';
 

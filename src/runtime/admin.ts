@@ -1,5 +1,4 @@
-import type { Server } from 'node:http';
-import { createServer } from './node-http.ts';
+import { createServer, type Server } from 'node:http';
 
 /** Where metrics come from: one process's registry, or a cluster's workers added up. */
 export interface MetricsSource {

@@ -30,6 +30,37 @@ test('every character stays in its line and column, and relative imports name .j
   expect(script).not.toContain('Options');
 });
 
+test("modules of Node's are asked for without their facade, on as many lines", () => {
+  const source = `import { once } from 'node:events';
+import type { Server } from 'node:http';
+import cluster, { type Worker } from 'node:cluster';
+import path, { join } from 'node:path';
+import { type Socket } from 'node:net';
+import {
+  readFile as read,
+  type FileHandle,
+  stat,
+} from 'node:fs/promises';
+import express from 'express';
+export const last = 1;
+`;
+  expect(stripTypes(source, 'node.ts').replaceAll(/ +/g, ' ').split('\n')).toEqual([
+    "const { once } = process.getBuiltinModule('node:events');",
+    expect.stringMatching(/^[ ;]*$/),
+    "const cluster = process.getBuiltinModule('node:cluster');",
+    "const path = process.getBuiltinModule('node:path'), { join } = path;",
+    '',
+    'const {',
+    ' readFile: read,',
+    ' ',
+    " stat} = process.getBuiltinModule('node:fs/promises');",
+    '',
+    "import express from 'express';",
+    'export const last = 1;',
+    '',
+  ]);
+});
+
 test('what is more than types is refused by file and line', () => {
   expect(() => stripTypes('const a = 1;\nenum Color { Red }\n', 'color.ts')).toThrow(/color\.ts, at line \d/);
 });

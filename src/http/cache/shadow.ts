@@ -1,6 +1,5 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeader } from 'node:http';
+import { ServerResponse, type IncomingHttpHeaders, type OutgoingHttpHeader } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
-import { ServerResponse } from '../../runtime/node-http.ts';
 
 /** What a handler answered, whole. */
 export interface Captured {

@@ -1,7 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Server } from 'node:http';
 import type { Launch } from '../../config/launch.ts';
-import { recordCpuProfile, takeHeapSnapshot } from './diagnostics.ts';
 import type { RequestCounts } from '../connections.ts';
 import type { Logger } from '../logger.ts';
 import { isOurs, type Question, type ToPrimary, type ToWorker } from './messages.ts';
@@ -9,6 +8,9 @@ import { createPulse } from './pulse.ts';
 import { answersReady } from './self-check.ts';
 
 const BEAT_MS = 1000;
+
+/** With Node's inspector, which few processes ever need: not at each start. */
+const diagnostics = () => import('./diagnostics.ts');
 
 /**
  * What a terminal or a service manager sends to the whole process group. The primary gets it too, and tells each worker
@@ -118,9 +120,9 @@ export class WorkerLink {
       case 'metrics':
         return this.#parts.metrics();
       case 'cpu-profile':
-        return recordCpuProfile(question.file, question.seconds);
+        return (await diagnostics()).recordCpuProfile(question.file, question.seconds);
       case 'heap-snapshot':
-        return takeHeapSnapshot(question.file);
+        return (await diagnostics()).takeHeapSnapshot(question.file);
     }
   }
 
