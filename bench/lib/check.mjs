@@ -25,6 +25,17 @@ export async function ask(server, path, headers) {
   });
 }
 
+/**
+ * Refuses a row without what it is named after, where its answer does not show it: a layer that is not there would seem
+ * to cost nothing.
+ *
+ * @param row.proof - what only its server answers so: the path, the status and, if one tells, a header.
+ */
+export function assertProven({ title, proof }, { status, headers }) {
+  const isProven = status === proof.status && (!proof.header || proof.header in headers);
+  if (!isProven) throw new Error(`${title}: ${proof.path} answers ${status}, as if it were not there`);
+}
+
 /** Refuses a row that would win by leaving something out. */
 export function assertKeepsItsPromises(row, answer, answers) {
   const wrong = [];
@@ -34,5 +45,6 @@ export function assertKeepsItsPromises(row, answer, answers) {
   if (expected && answer.type !== expected.type)
     wrong.push(`another type than "${row.same}": ${answer.type}`);
   for (const name of row.promises ?? []) if (!(name in answer.headers)) wrong.push(`no ${name} header`);
+  for (const name of row.drops ?? []) if (name in answer.headers) wrong.push(`a ${name} header`);
   if (wrong.length > 0) throw new Error(`${row.title}: ${wrong.join(', ')}\n${answer.body.slice(0, 300)}`);
 }

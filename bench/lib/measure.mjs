@@ -1,4 +1,4 @@
-import { ask, assertKeepsItsPromises } from './check.mjs';
+import { ask, assertKeepsItsPromises, assertProven } from './check.mjs';
 import { headersOf, requestFor } from './load.mjs';
 
 /**
@@ -36,7 +36,8 @@ async function prepare(row, server, answers) {
   const answer = await ask(server, row.path, headers);
   assertKeepsItsPromises(row, answer, answers);
   answers.set(row.id, answer);
-  server.expectLines(row.logged, login ? 3 : 2);
+  if (row.proof) assertProven(row, await ask(server, row.proof.path, headers));
+  server.expectLines(row.logged, [login, true, true, row.proof].filter(Boolean).length);
   return { row, server, request: requestFor(row.path, headers), rounds: [], wireBytes: answer.wireBytes };
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What /proc counts CPU time in: 10 ms on every Linux that Node runs on. */
@@ -125,7 +125,10 @@ export class ServerProcess {
 
 /** The Node the servers run on: NODE_BINARY, or the one this was started with. */
 export function nodeBinary() {
-  return process.env.NODE_BINARY || process.execPath;
+  const { NODE_BINARY } = process.env;
+  // A path counts from here, whatever folder a server is started in.
+  if (NODE_BINARY?.includes('/')) return resolve(NODE_BINARY);
+  return NODE_BINARY || process.execPath;
 }
 
 export async function freePort() {
