@@ -1,63 +1,65 @@
-// npm run bench [-- --quick | --json | --only=proxied,list | --rounds=9 | --svg=docs/performance.svg]
-// What the template costs, measured beside bare Express in the same run. docs/performance.md tells what came out.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { installApp } from './lib/app-under-test.mjs';
+// npm run bench: what the template costs, measured beside bare Express in the same run. docs/performance.md tells what
+// came out; npm run bench -- --help, what can be asked for.
+import { writeFile } from 'node:fs/promises';
 import { chart } from './lib/chart.mjs';
 import { measureCluster } from './lib/cluster.mjs';
-import { Load } from './lib/load.mjs';
+import { help } from './lib/help.mjs';
+import { measureLayers } from './lib/measure-layers.mjs';
 import { measureRows } from './lib/measure.mjs';
 import { measureMicroCache } from './lib/nginx.mjs';
 import { readOptions } from './lib/options.mjs';
 import { measureOverload } from './lib/overload.mjs';
-import { startRedis } from './lib/redis.mjs';
+import { planLayers } from './lib/plan-layers.mjs';
+import { plan } from './lib/plan.mjs';
+import { Refusal } from './lib/refusal.mjs';
+import { layersTable, summarizeLayers } from './lib/report-layers.mjs';
 import { summarize, table } from './lib/report.mjs';
-import { rows } from './lib/rows.mjs';
-import { servers } from './lib/servers.mjs';
+import { run } from './lib/run.mjs';
 import { measureMemory, measureStart } from './lib/start-and-memory.mjs';
 
-const options = readOptions(process.argv.slice(2));
-const directory = await mkdtemp(join(tmpdir(), 'bench-'));
-const running = {};
-const load = new Load();
-const redis = await startRedis(directory);
 try {
-  const summary = await measure();
+  await main(readOptions(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof Refusal)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exitCode = 2;
+}
+
+async function main(options) {
+  if (options.help) {
+    console.log(help());
+    return;
+  }
+  const summary = await (options.layers ? benchLayers(options) : benchRows(options));
   if (options.svg) await writeFile(options.svg, chart(summary));
-  console.log(options.json ? JSON.stringify(summary, null, 2) : table(summary));
-} finally {
-  load.stop();
-  for (const server of Object.values(running)) await server.stop();
-  await redis.stop();
-}
-// Only now is every line written.
-for (const server of Object.values(running)) await server.countLines();
-await rm(directory, { recursive: true });
-
-async function measure() {
-  const app = await installApp(join(directory, 'app'));
-  const start = servers({ app, directory, redisUrl: redis.url });
-  const wanted = rows.filter(({ id }) => !options.only || options.only.has(id) || id === 'bare');
-  const names = new Set(wanted.map(({ server }) => server));
-  if (options.extras.has('memory') || options.extras.has('nginx')) names.add('proxied');
-  const context = { ...options, load, directory, say };
-
-  const extras = {};
-  const extra = async (id, measureExtra) => (options.extras.has(id) ? measureExtra() : undefined);
-  // Alone on the machine, before the servers of the rows are there.
-  extras.start = await extra('start', () => measureStart(start, context));
-  extras.cluster = await extra('cluster', () => measureCluster(start, context));
-  extras.overload = await extra('overload', () => measureOverload(start, { ...context, milliseconds: 8000 }));
-  for (const name of names) running[name] = await start[name]();
-  const measured = await measureRows(wanted, { ...context, started: running });
-  extras.memory = await extra('memory', () => measureMemory(running));
-  extras.microCache = await extra('nginx', () => measureMicroCache(running.proxied, context));
-  say('');
-  return summarize(measured, extras, options);
+  const print = options.layers ? layersTable : table;
+  console.log(options.json ? JSON.stringify(summary, null, 2) : print(summary));
 }
 
-/** What goes on, on one line of the terminal. */
-function say(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+async function benchRows(options) {
+  const { rows, servers, packages } = plan(options);
+  return run({ packages, options }, async ({ start, running, context }) => {
+    const extras = {};
+    const extra = async (id, measure) => (options.extras.has(id) ? measure() : undefined);
+    // Alone on the machine, before the servers of the rows are there.
+    extras.start = await extra('start', () => measureStart(start, context));
+    extras.cluster = await extra('cluster', () => measureCluster(start, context));
+    extras.overload = await extra('overload', () =>
+      measureOverload(start, { ...context, milliseconds: 8000 }),
+    );
+    for (const name of servers) running[name] = await start[name]();
+    const measured = await measureRows(rows, { ...context, started: running });
+    extras.memory = await extra('memory', () => measureMemory(running));
+    extras.microCache = await extra('nginx', () => measureMicroCache(running.proxied, context));
+    return summarize(measured, extras, options);
+  });
+}
+
+async function benchLayers(options) {
+  const { layers, rows, packages } = planLayers(options);
+  return run({ packages, options }, async ({ start, running, context }) => {
+    for (const row of rows) running[row.server] ??= await start.layers(row);
+    const measured = await measureLayers(rows, { ...context, started: running });
+    return summarizeLayers(measured, layers, options);
+  });
 }

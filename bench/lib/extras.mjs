@@ -1,4 +1,16 @@
-/** The measurements that are no CPU time a request, each as a row: what, how much, and what it should be. */
+/**
+ * The measurements that are no CPU time a request, by id. `rows`: the rows whose servers it looks at, loaded as they
+ * load them; `servers`: those it needs besides, started; `packages`: what must be installed for those it starts itself.
+ */
+export const EXTRAS = {
+  start: { what: 'from exec to the first answer' },
+  memory: { what: 'memory at rest after the rounds', rows: ['bare', 'proxied', 'usual-session', 'session'] },
+  cluster: { what: 'two workers against one', packages: ['redis-server'] },
+  nginx: { what: "nginx' micro-cache against the app", servers: ['proxied'], packages: ['nginx'] },
+  overload: { what: 'three times as many requests as it can take', packages: ['redis-server'] },
+};
+
+/** What came out of them, each as a row: what, how much, and what it should be. */
 export function extraRows({ start, memory, cluster, microCache, overload }) {
   const rows = [];
   if (start) {

@@ -7,7 +7,16 @@ import { headersOf, requestFor } from './load.mjs';
  *
  * @returns for each row, by id: its answer's size, and of each round the CPU microseconds a request and requests a second.
  */
-export async function measureRows(rows, { started, load, rounds, milliseconds, warmUpMs, say }) {
+export async function measureRows(rows, context) {
+  const jobs = await makeReady(rows, context);
+  await inRounds(jobs, context, async (job) => {
+    job.rounds.push(await run(job, context.load, context.milliseconds));
+  });
+  return new Map(jobs.map(({ row, rounds, wireBytes }) => [row.id, { row, rounds, wireBytes }]));
+}
+
+/** Checks what each row answers, and warms its server up. */
+export async function makeReady(rows, { started, load, warmUpMs, say }) {
   const answers = new Map();
   const jobs = [];
   for (const row of rows) jobs.push(await prepare(row, started[row.server], answers));
@@ -16,14 +25,17 @@ export async function measureRows(rows, { started, load, rounds, milliseconds, w
     await run(job, load, warmUpMs);
     await run(job, load, warmUpMs / 4);
   }
+  return jobs;
+}
+
+export async function inRounds(jobs, { rounds, say }, measure) {
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < jobs.length; i++) {
       const job = jobs[(i + round) % jobs.length];
       say(`round ${round + 1} of ${rounds}: ${job.row.title}`);
-      job.rounds.push(await run(job, load, milliseconds));
+      await measure(job);
     }
   }
-  return new Map(jobs.map(({ row, rounds, wireBytes }) => [row.id, { row, rounds, wireBytes }]));
 }
 
 async function prepare(row, server, answers) {
@@ -41,7 +53,7 @@ async function prepare(row, server, answers) {
   return { row, server, request: requestFor(row.path, headers), rounds: [], wireBytes: answer.wireBytes };
 }
 
-async function run({ row, server, request }, load, milliseconds) {
+export async function run({ row, server, request }, load, milliseconds) {
   const before = await server.cpuMicros();
   const result = await load.run({ port: server.port, request, milliseconds });
   const cpu = (await server.cpuMicros()) - before;
@@ -49,7 +61,12 @@ async function run({ row, server, request }, load, milliseconds) {
     throw new Error(`${row.title}: ${JSON.stringify({ ...result.statuses, errors: result.errors })}`);
   }
   server.expectLines(row.logged, result.requests);
-  return { micros: cpu / result.requests, perSecond: (result.requests / result.milliseconds) * 1000 };
+  return {
+    requests: result.requests,
+    cpuMicros: cpu,
+    micros: cpu / result.requests,
+    perSecond: (result.requests / result.milliseconds) * 1000,
+  };
 }
 
 export function median(values) {

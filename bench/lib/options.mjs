@@ -1,34 +1,107 @@
 import { parseArgs } from 'node:util';
+import { EXTRAS } from './extras.mjs';
+import { layers } from './layers.mjs';
+import { Refusal } from './refusal.mjs';
+import { rows } from './rows.mjs';
 
-/** Measurements beside the rows of CPU time. */
-const EXTRAS = ['start', 'memory', 'cluster', 'nginx', 'overload'];
+/** What --help says of each option; `value`: what its value is called. */
+export const OPTIONS = {
+  layers: { what: 'what each layer of the stack costs, instead of the rows and extras' },
+  only: {
+    value: 'IDS',
+    what: 'with commas: these rows and extras (with --layers: these layers), and what they are compared to',
+  },
+  rounds: { value: 'N', what: 'how many times each is measured, 1 to 100; 7 if not said' },
+  seconds: {
+    value: 'S',
+    what: 'how long each time, 0.1 to 60; 2 if not said. CPU time is counted by 10 ms: short is coarse',
+  },
+  quick: { what: 'for a look while one works: 2 rounds of 0.7 s, and of the extras memory only' },
+  json: { what: 'JSON for programs instead of tables' },
+  svg: { value: 'FILE', what: 'also writes the rows as a chart' },
+  help: { what: 'this' },
+};
 
-/** The command line. --quick is for a look while one works; figures that are published come from a run without it. */
+const HELP = 'npm run bench -- --help tells what there is';
+
+/**
+ * Reads the command line.
+ *
+ * @throws {Refusal} when an option, an id or a number is not one of those there are.
+ */
 export function readOptions(args) {
-  const { values } = parseArgs({
-    args,
-    options: {
-      /** Under a minute: fewer and shorter rounds, and of the extras the cheap ones only. */
-      quick: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      /** Rows and extras by id, with commas. */
-      only: { type: 'string' },
-      rounds: { type: 'string' },
-      /** Where the chart goes. */
-      svg: { type: 'string' },
-    },
-  });
-  const { quick, json, svg } = values;
-  const only = values.only && new Set(values.only.split(','));
-  const extras = EXTRAS.filter((id) => (only ? only.has(id) : !quick || id === 'memory'));
+  const values = parse(args);
+  const { help = false, layers: byLayer = false, quick = false, json = false, svg } = values;
+  if (byLayer && svg) throw new Refusal('--svg draws the rows: leave out --svg or --layers');
+  const only = readIds(values.only, byLayer);
+  const extras = Object.keys(EXTRAS).filter((id) => (only ? only.has(id) : !quick || id === 'memory'));
   return {
+    help,
+    layers: byLayer,
     quick,
     json,
     svg,
     only,
-    extras: new Set(extras),
-    rounds: Number(values.rounds ?? (quick ? 2 : 7)),
-    milliseconds: quick ? 700 : 2000,
-    warmUpMs: quick ? 1000 : 4000,
+    extras: new Set(byLayer ? [] : extras),
+    rounds: readRounds(values.rounds) ?? (quick ? 2 : 7),
+    ...times(readSeconds(values.seconds), quick),
   };
+}
+
+/** Not strictly, because Node's own messages do not say where to look. */
+function parse(args) {
+  const options = Object.fromEntries(
+    Object.entries(OPTIONS).map(([name, { value }]) => [name, { type: value ? 'string' : 'boolean' }]),
+  );
+  const { tokens, values } = parseArgs({ args, options, strict: false, tokens: true });
+  tokens.forEach(assertKnown);
+  return values;
+}
+
+function assertKnown({ kind, name, rawName, value }) {
+  if (kind === 'option-terminator') return;
+  if (kind === 'positional') throw new Refusal(`"${value}" is no option: ${HELP}`);
+  if (!Object.hasOwn(OPTIONS, name)) throw new Refusal(`${rawName} is no option: ${HELP}`);
+  const { value: wanted } = OPTIONS[name];
+  if (wanted && !value) throw new Refusal(`${rawName} needs a value, ${rawName}=${wanted}: ${HELP}`);
+  if (!wanted && value !== undefined) throw new Refusal(`${rawName} takes no value: leave out "=${value}"`);
+}
+
+function readIds(text, byLayer) {
+  if (text === undefined) return undefined;
+  const ids = text.split(',');
+  const unknown = ids.find((id) => !known(byLayer).includes(id));
+  if (unknown === undefined) return new Set(ids);
+  if (known(!byLayer).includes(unknown)) throw new Refusal(misplaced(unknown, byLayer));
+  throw new Refusal(`--only: there is no "${unknown}", but ${known(byLayer).join(', ')}`);
+}
+
+function known(byLayer) {
+  return byLayer ? layers.map(({ id }) => id) : [...rows.map(({ id }) => id), ...Object.keys(EXTRAS)];
+}
+
+function misplaced(id, byLayer) {
+  return byLayer
+    ? `--only: "${id}" is no layer: leave out --layers`
+    : `--only: "${id}" is a layer: add --layers`;
+}
+
+function readRounds(text) {
+  if (text === undefined) return undefined;
+  const rounds = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (rounds >= 1 && rounds <= 100) return rounds;
+  throw new Refusal(`--rounds must be a whole number from 1 to 100, not "${text}"`);
+}
+
+function readSeconds(text) {
+  if (text === undefined) return undefined;
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (seconds >= 0.1 && seconds <= 60) return seconds;
+  throw new Refusal(`--seconds must be a number from 0.1 to 60, not "${text}"`);
+}
+
+/** How long a round lasts, and for how long each server is warmed up before the first. */
+function times(seconds, quick) {
+  if (seconds !== undefined) return { milliseconds: seconds * 1000, warmUpMs: seconds * 2000 };
+  return quick ? { milliseconds: 700, warmUpMs: 1000 } : { milliseconds: 2000, warmUpMs: 4000 };
 }

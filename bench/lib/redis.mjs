@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findProgram } from './needs.mjs';
 import { accepts, freePort } from './server-process.mjs';
 
 /** A redis-server of the benchmark's own, without persistence. */
@@ -18,16 +19,14 @@ export async function startRedis(directory) {
     '--appendonly',
     'no',
   ];
-  const child = spawn('redis-server', args, { stdio: 'ignore' });
+  const child = spawn(findProgram('redis-server'), args, { stdio: 'ignore' });
   let failure;
   child.on('error', (error) => (failure = error));
   for (let attempt = 0; attempt < 200 && !failure; attempt++) {
     if (await accepts(port)) return { url: `redis://127.0.0.1:${port}`, stop: () => stop(child) };
     await sleep(25);
   }
-  throw new Error('The benchmark needs a redis-server on the PATH: apt-get install redis-server', {
-    cause: failure,
-  });
+  throw new Error('redis-server did not answer', { cause: failure });
 }
 
 async function stop(child) {

@@ -69,7 +69,8 @@ function verdict({ ratio, least, most }) {
   return '';
 }
 
-function markdown(head, rows) {
+/** A table in Markdown; all columns but the first hold numbers. */
+export function markdown(head, rows) {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => String(row[i]).length)));
   const line = (cells) => {
     const padded = cells.map((cell, i) =>

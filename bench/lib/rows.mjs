@@ -7,7 +7,7 @@
  * - `logged`: a text that stands in each request's log line; the lines are counted.
  * - `least`, `aim`: the ratio by major version of Node.
  */
-const HELMET = [
+export const HELMET = [
   'content-security-policy',
   'cross-origin-opener-policy',
   'cross-origin-resource-policy',
@@ -28,7 +28,7 @@ const THIS = { promises: [...HELMET, 'x-request-id'], logged: '"msg":"request"' 
 // HSTS is for answers over TLS; alone, and without TLS, there is none to promise.
 const THIS_ALONE = { ...THIS, promises: [...withoutHsts, 'x-request-id'] };
 
-const HELLO = '/bench/hello';
+export const HELLO = '/bench/hello';
 const LIST = '/bench/list';
 
 export const rows = [

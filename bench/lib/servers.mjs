@@ -4,12 +4,15 @@ import { ServerProcess } from './server-process.mjs';
 
 const script = (name) => fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url));
 
+/** Those of the servers that need Redis: the template runs as in production wherever it is compared. */
+export const WITH_REDIS = new Set(['usualRedis', 'proxied', 'alone']);
+
 /**
  * The servers the rows of the table are measured on, each by how it is started.
  *
  * @param place.app - where the application under test was installed.
  * @param place.directory - where logs go.
- * @param place.redisUrl - where sessions live.
+ * @param place.redisUrl - where sessions live; undefined where no server that is started needs it.
  */
 export function servers({ app, directory, redisUrl }) {
   const plain = (name, options) => ({ name, args: [script(name)], directory, ...options });
@@ -30,6 +33,20 @@ export function servers({ app, directory, redisUrl }) {
     proxied: () =>
       ServerProcess.start(template('this-proxied', { COMPRESSION: 'off', TRUST_PROXY: 'loopback' })),
     alone: () => ServerProcess.start(template('this-alone', { COMPRESSION: 'on' })),
+    layers: ({ server, parts, isUsual, redis }) =>
+      ServerProcess.start(
+        plain('layers', {
+          name: `layers-${server}`,
+          // The configuration of the application, for what is made from it.
+          env: {
+            ...appEnv(redis && redisUrl),
+            TRUST_PROXY: 'loopback',
+            APP: app,
+            [isUsual ? 'PACKAGES' : 'LAYERS']: parts.join(','),
+          },
+          cwd: app,
+        }),
+      ),
     cluster: (workers) =>
       ServerProcess.start({
         ...template(`this-cluster-${workers}`, { COMPRESSION: 'off', WEB_CONCURRENCY: String(workers) }),

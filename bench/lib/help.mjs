@@ -1,0 +1,51 @@
+import { EXTRAS } from './extras.mjs';
+import { layers } from './layers.mjs';
+import { OPTIONS } from './options.mjs';
+import { plan } from './plan.mjs';
+import { planLayers } from './plan-layers.mjs';
+import { rows } from './rows.mjs';
+
+/** What --help prints. */
+export function help() {
+  const options = Object.entries(OPTIONS).map(([name, { value, what }]) => [
+    value ? `--${name}=${value}` : `--${name}`,
+    what,
+  ]);
+  return [
+    'npm run bench [-- OPTIONS]',
+    '',
+    'What the template costs, beside bare Express in the same run.',
+    '',
+    ...list('Options', options),
+    ...list(
+      'Rows',
+      rows.map(({ id, title }) => [id, title + needs(plan(one(id)))]),
+    ),
+    ...list(
+      'Extras',
+      Object.entries(EXTRAS).map(([id, { what }]) => [id, what + needs(plan(one(id)))]),
+    ),
+    ...list(
+      'Layers',
+      layers.map(({ id, title }) => [id, title + needs(planLayers(one(id)))]),
+    ),
+    'NODE_BINARY=/path/to/node is the Node that the servers run on; unset, it is the one that npm runs on.',
+    '',
+    'It needs Linux and two cores with nothing else to do; what needs a program besides says so above.',
+    'It takes six minutes, ten with --layers, and with --quick a minute each. --layers needs 4 GB of memory: a process',
+    'for each layer. It ends with 2 where it was asked for what there is not, or a program is missing.',
+  ].join('\n');
+}
+
+function one(id) {
+  return { only: new Set([id]), extras: new Set([id]) };
+}
+
+function needs({ packages }) {
+  return packages.length > 0 ? ` (${packages.join(', ')})` : '';
+}
+
+function list(title, entries) {
+  const width = Math.max(...entries.map(([name]) => name.length));
+  return [`${title}:`, ...entries.map(([name, what]) => `  ${name.padEnd(width)}  ${what}`), ''];
+}

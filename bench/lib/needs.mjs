@@ -1,0 +1,51 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { machine } from './machine.mjs';
+import { Refusal } from './refusal.mjs';
+
+/** What must be on the PATH, by the Debian package that has it; of several programs one. */
+const PROGRAMS = { 'redis-server': ['redis-server', 'valkey-server'], nginx: ['nginx'] };
+
+/**
+ * Looks whether a run can come to its end, before it begins.
+ *
+ * @param packages - which of the programs it needs.
+ * @throws {Refusal} that says what to install.
+ */
+export function assertCanRun(packages) {
+  if (process.platform !== 'linux') throw new Refusal('CPU time is read from /proc: run it on Linux');
+  const missing = packages.filter((name) => !findProgram(name));
+  if (missing.length > 0) {
+    // Users other than root often lack /usr/sbin, where Debian has nginx.
+    const path = missing.includes('nginx') ? ', with /usr/sbin on the PATH' : '';
+    throw new Refusal(
+      `needs ${missing.join(' and ')}: apt-get install ${missing.join(' ')}${path}. --help says what goes without, with --only`,
+    );
+  }
+  assertNodeRuns();
+}
+
+/** The program's path; undefined where it is not installed. */
+export function findProgram(name) {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
+  return PROGRAMS[name].flatMap((file) => folders.map((folder) => join(folder, file))).find(isProgram);
+}
+
+function isProgram(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function assertNodeRuns() {
+  try {
+    machine();
+  } catch (error) {
+    throw new Refusal(`NODE_BINARY must be the path of a node: "${process.env.NODE_BINARY}" is none`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installApp } from './app-under-test.mjs';
+import { Load } from './load.mjs';
+import { assertCanRun } from './needs.mjs';
+import { startRedis } from './redis.mjs';
+import { servers } from './servers.mjs';
+
+/**
+ * Prepares a measurement, lets it run, and cleans up.
+ *
+ * @param packages - what it needs.
+ * @param measure - given all it works with; what it puts into `running` is stopped, and its log lines are counted.
+ * @returns what `measure` does.
+ * @throws {Refusal} when something it needs is missing.
+ */
+export async function run({ packages, options }, measure) {
+  assertCanRun(packages);
+  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
+  const running = {};
+  const load = new Load();
+  let redis;
+  let result;
+  try {
+    if (packages.includes('redis-server')) redis = await startRedis(directory);
+    const app = await installApp(join(directory, 'app'));
+    const start = servers({ app, directory, redisUrl: redis?.url });
+    result = await measure({ start, running, context: { ...options, load, directory, say } });
+    say('');
+  } finally {
+    load.stop();
+    for (const server of Object.values(running)) await server.stop();
+    await redis?.stop();
+  }
+  // Only now is every line written.
+  for (const server of Object.values(running)) await server.countLines();
+  await rm(directory, { recursive: true });
+  return result;
+}
+
+/** What goes on, on one line of the terminal. */
+function say(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}

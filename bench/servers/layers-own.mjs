@@ -1,0 +1,134 @@
+// This template's layers: the built modules, put together as src/app.ts and src/serve.ts do it.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import express from 'express';
+
+/** A module of the application under test. */
+const built = (file) => import(pathToFileURL(join(process.env.APP, 'dist', file)).href);
+
+/** By name: adds it to a stack. What it returns is a handler that every request passes. */
+const own = {
+  empty: () => (_req, _res, next) => {
+    next();
+  },
+  server: async (stack, { config, logger }) => {
+    const { createHttpServer } = await built('http/server.js');
+    stack.createServer = () => createHttpServer(stack.app, config, logger);
+    // Express's own prototype is a plain object.
+    stack.prove(() => Object.hasOwn(stack.app.request, 'constructor'));
+  },
+  settings: ({ app }) => {
+    app.set('query parser', 'simple');
+    app.set('etag', false);
+    app.disable('x-powered-by');
+  },
+  'lean-json': async ({ app, prove }) => {
+    const { leanJson } = await built('http/lean-json.js');
+    leanJson(app);
+    prove(() => app.response.json !== express.response.json);
+  },
+  'access-log': async (_stack, { logger }) => {
+    const { accessLog } = await built('http/access-log.js');
+    return accessLog(logger);
+  },
+  context: async ({ prove }) => {
+    const { currentRequestId, requestContext } = await built('http/context.js');
+    prove((req) => currentRequestId() === req.id);
+    return requestContext();
+  },
+  observe: async (stack, { metrics }) => {
+    const { Connections } = await built('runtime/connections.js');
+    const { observeResponse } = await built('http/metrics.js');
+    stack.onServer = (server) => {
+      const connections = new Connections(server, observeResponse(metrics));
+      stack.prove(() => connections.inFlight === 1);
+    };
+  },
+  'security-headers': async () => {
+    const { securityHeaders } = await built('http/security-headers.js');
+    return securityHeaders();
+  },
+  health: async (_stack, { stores }) => {
+    const { health } = await built('http/health.js');
+    const { Lifecycle } = await built('runtime/lifecycle.js');
+    return health({ lifecycle: new Lifecycle(), storeIsUp: () => stores.isUp() });
+  },
+  overload: async (_stack, { config }) => {
+    const { overload } = await built('http/overload.js');
+    return overload({ maxDelayMs: config.MAX_LOOP_DELAY_MS, maxInFlight: config.MAX_IN_FLIGHT });
+  },
+  'well-formed': async () => {
+    const { wellFormed } = await built('http/well-formed.js');
+    return wellFormed();
+  },
+  cors: async () => {
+    const { cors } = await built('http/cors.js');
+    return cors({ origins: ['https://app.example'] });
+  },
+  compress: async () => {
+    const { compress } = await built('http/compress.js');
+    return compress();
+  },
+  route: async (stack) => {
+    const { route } = await built('http/route.js');
+    stack.mount = (path, handler) => route(stack.app, path, { get: handler });
+    stack.prove((req) => req.routePattern === '/bench/proof');
+  },
+  wrap: async (stack) => {
+    const { wrap } = await built('http/wrap.js');
+    stack.decorate = (handler) => wrap(handler);
+    // Express gives a handler the function `next` there.
+    stack.prove((_req, context) => 'signal' in context);
+  },
+  session: async ({ prove }, { config, logger, stores }) => {
+    const { sessions } = await built('http/session.js');
+    prove((req) => (stores.redis ? req.session.user?.name === 'ada' : req.session !== undefined));
+    return sessions({ store: stores.sessions, config, logger });
+  },
+  'rate-limit': async (_stack, { logger }) => {
+    const { createRateLimiter } = await built('http/rate-limit.js');
+    return createRateLimiter({ logger })({ name: 'bench', points: 1e9, perSeconds: 60 });
+  },
+  cache: async (stack, { config, metrics, stores }) => {
+    const { responseCache } = await built('http/cache/response-cache.js');
+    const { sessionCookieName } = await built('http/session.js');
+    const cached = responseCache({
+      cache: stores.cache,
+      sessionCookies: [true, false].map(sessionCookieName),
+      compression: config.COMPRESSION,
+      metrics,
+    });
+    stack.decorate = (handler) => cached({ ttl: 60, stale: 60 }, handler);
+  },
+};
+
+/** Adds layers to a stack of bench/servers/layers.mjs; what they return is one layer of Express, as in src/app.ts. */
+export async function addOwn(names, stack) {
+  const { inOrder } = await built('http/in-order.js');
+  const parts = await open(stack, names);
+  const handlers = [];
+  for (const name of names) handlers.push(await own[name](stack, parts));
+  const passed = handlers.filter(Boolean);
+  if (passed.length > 0) stack.use(inOrder(...passed));
+}
+
+/** What the layers are made from, by the configuration in the environment. */
+async function open({ app }, names) {
+  const { loadConfig } = await built('config.js');
+  const { createLogger } = await built('runtime/logger.js');
+  const { createMetrics } = await built('runtime/metrics.js');
+  const { openStores } = await built('stores/open.js');
+  const config = loadConfig();
+  const logger = createLogger(config);
+  // Metrics of the process wake it a hundred times a second, while others are measured.
+  const metrics = createMetrics({ defaults: names.includes('observe') });
+  await trustProxy(app, config);
+  return { config, logger, metrics, stores: await openStores(config, logger, metrics) };
+}
+
+/** Costs a request nothing until a layer asks for its address or whether it came over TLS. */
+async function trustProxy(app, { TRUST_PROXY }) {
+  const { rememberTrust } = await built('http/trust.js');
+  app.set('trust proxy', TRUST_PROXY);
+  app.set('trust proxy', rememberTrust(app.get('trust proxy fn')));
+}

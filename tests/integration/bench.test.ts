@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+import { describeWithRedisServer } from '../support/describe-redis.ts';
+
+const BENCH = fileURLToPath(new URL('../../bench/bench.mjs', import.meta.url));
+
+async function bench(args: string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [BENCH, ...args], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number]>,
+  ]);
+  return { out, err, code };
+}
+
+describeWithRedisServer('npm run bench', () => {
+  test('measures a row beside bare Express', async () => {
+    const { out, err, code } = await bench(['--only=proxied', '--rounds=1', '--seconds=0.2', '--json']);
+    expect({ err, code }).toEqual({ err: '', code: 0 });
+    const { rows } = JSON.parse(out) as { rows: { id: string; micros: number; ratio: number }[] };
+    expect(rows.map(({ id }) => id)).toEqual(['bare', 'proxied']);
+    const [bare] = rows;
+    for (const { micros, ratio } of rows) {
+      expect(micros).toBeGreaterThan(0);
+      expect(ratio).toBeCloseTo((bare?.micros ?? 0) / micros);
+    }
+  }, 60_000);
+});
+
+describe('npm run bench', () => {
+  test('measures what a layer adds, this template’s and the usual one', async () => {
+    const args = ['--layers', '--only=context,security-headers', '--rounds=1', '--seconds=0.1', '--json'];
+    const { out, err, code } = await bench(args);
+    expect({ err, code }).toEqual({ err: '', code: 0 });
+    expect(JSON.parse(out)).toMatchObject({
+      layers: [
+        { id: 'context', on: 'access-log', micros: expect.any(Number) },
+        {
+          id: 'security-headers',
+          on: 'bare',
+          micros: expect.any(Number),
+          usual: { package: 'helmet', micros: expect.any(Number) },
+        },
+      ],
+    });
+  }, 60_000);
+
+  test('--help tells what there is', async () => {
+    const { out, err, code } = await bench(['--help']);
+    expect({ err, code }).toEqual({ err: '', code: 0 });
+    for (const name of ['--only=IDS', 'proxied', 'overload', 'access-log', 'NODE_BINARY', 'nginx']) {
+      expect(out).toContain(name);
+    }
+  });
+
+  test.each<[string, string[], Record<string, string>, RegExp]>([
+    ['an unknown option', ['--fast'], {}, /^bench: --fast is no option: .*--help.*\n$/],
+    ['a missing redis-server', ['--only=proxied'], { PATH: '' }, /^bench: needs redis-server: apt-get .*\n$/],
+    [
+      'a missing nginx',
+      ['--only=nginx'],
+      { PATH: '' },
+      /^bench: needs nginx and redis-server: apt-get .*\n$/,
+    ],
+    ['a NODE_BINARY that is none', ['--only=bare'], { NODE_BINARY: '/no/node' }, /^bench: NODE_BINARY .*\n$/],
+  ])('refuses %s before it starts anything', async (_what, args, env, message) => {
+    const { out, err, code } = await bench(args, env);
+    expect({ out, code }).toEqual({ out: '', code: 2 });
+    expect(err).toMatch(message);
+  });
+});

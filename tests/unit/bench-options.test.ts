@@ -1,0 +1,96 @@
+import { describe, expect, test } from '@jest/globals';
+import { readOptions } from '../../bench/lib/options.mjs';
+import { planLayers } from '../../bench/lib/plan-layers.mjs';
+import { plan } from '../../bench/lib/plan.mjs';
+
+test('without options, all rows and extras are measured in 7 rounds of 2 s', () => {
+  const options = readOptions([]);
+  expect(options).toMatchObject({
+    layers: false,
+    json: false,
+    rounds: 7,
+    milliseconds: 2000,
+    warmUpMs: 4000,
+  });
+  expect(options.only).toBeUndefined();
+  expect([...options.extras]).toEqual(['start', 'memory', 'cluster', 'nginx', 'overload']);
+});
+
+test('--quick is shorter, and what is said of rounds and seconds wins over it', () => {
+  expect(readOptions(['--quick'])).toMatchObject({ rounds: 2, milliseconds: 700 });
+  expect([...readOptions(['--quick']).extras]).toEqual(['memory']);
+  const options = readOptions(['--quick', '--rounds=3', '--seconds', '0.2']);
+  expect(options).toMatchObject({ rounds: 3, milliseconds: 200, warmUpMs: 400 });
+});
+
+test('--only takes rows and extras, or layers with --layers', () => {
+  expect(readOptions(['--only=list,start']).only).toEqual(new Set(['list', 'start']));
+  expect([...readOptions(['--only=list,start']).extras]).toEqual(['start']);
+  expect(readOptions(['--layers', '--only=access-log']).only).toEqual(new Set(['access-log']));
+  expect(readOptions(['--layers']).extras.size).toBe(0);
+});
+
+describe('what there is not is refused in one line that tells how to mend it:', () => {
+  test.each([
+    [['--round=3'], '--round is no option: npm run bench -- --help tells what there is'],
+    [['proxied'], '"proxied" is no option'],
+    [['--quick=yes'], '--quick takes no value'],
+    [['--only'], '--only needs a value, --only=IDS'],
+    [['--only='], '--only needs a value, --only=IDS'],
+    [['--only=proxied,nope'], 'there is no "nope", but node, bare, usual, proxied'],
+    [['--layers', '--only=nope'], 'there is no "nope", but empty, server'],
+    [['--only=access-log'], '"access-log" is a layer: add --layers'],
+    [['--layers', '--only=proxied'], '"proxied" is no layer: leave out --layers'],
+    [['--layers', '--svg=rows.svg'], 'leave out --svg or --layers'],
+    [['--seconds=0'], '--seconds must be a number from 0.1 to 60, not "0"'],
+    [['--seconds=1e9'], '--seconds must be a number from 0.1 to 60, not "1e9"'],
+  ])('%j', (args, message) => {
+    expect(() => readOptions(args)).toThrow(message);
+  });
+
+  test.each(['0', '101', '-1', '2.5', '1e1', ' 3', 'many'])('--rounds=%s', (rounds) => {
+    const message = `--rounds must be a whole number from 1 to 100, not "${rounds}"`;
+    expect(() => readOptions([`--rounds=${rounds}`])).toThrow(message);
+  });
+
+  test.each([1, 100])('but not --rounds=%d', (rounds) => {
+    expect(readOptions([`--rounds=${rounds}`]).rounds).toBe(rounds);
+  });
+});
+
+describe('a run takes along', () => {
+  const ids = ({ rows }: { rows: readonly { id: string }[] }) => rows.map(({ id }) => id);
+
+  test('what its rows are compared to, and no more', () => {
+    expect(ids(plan(readOptions(['--only=proxied'])))).toEqual(['bare', 'proxied']);
+    expect(ids(plan(readOptions(['--only=session'])))).toEqual(['bare', 'usual-session', 'session']);
+    expect(ids(planLayers(readOptions(['--layers', '--only=context'])))).toEqual([
+      'bare',
+      'access-log',
+      'context',
+    ]);
+    expect(ids(planLayers(readOptions(['--layers', '--only=security-headers'])))).toEqual([
+      'bare',
+      'security-headers',
+      'usual-security-headers',
+    ]);
+  });
+
+  test('the rows whose load an extra looks at', () => {
+    expect(ids(plan(readOptions(['--only=memory'])))).toEqual([
+      'bare',
+      'proxied',
+      'usual-session',
+      'session',
+    ]);
+  });
+
+  test('Redis and nginx only where they are needed', () => {
+    expect(plan(readOptions(['--only=node,usual,bare-list,start'])).packages).toEqual([]);
+    expect(plan(readOptions(['--only=proxied'])).packages).toEqual(['redis-server']);
+    expect(plan(readOptions(['--only=overload'])).packages).toEqual(['redis-server']);
+    expect(plan(readOptions([])).packages).toEqual(expect.arrayContaining(['redis-server', 'nginx']));
+    expect(planLayers(readOptions(['--layers', '--only=session,cache'])).packages).toEqual([]);
+    expect(planLayers(readOptions(['--layers'])).packages).toEqual(['redis-server']);
+  });
+});
