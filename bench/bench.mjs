@@ -49,7 +49,7 @@ async function benchRows(options) {
     );
     for (const name of servers) running[name] = await start[name]();
     const measured = await measureRows(rows, { ...context, started: running });
-    extras.memory = await extra('memory', () => measureMemory(running));
+    extras.memory = await extra('memory', () => measureMemory(running, context));
     extras.microCache = await extra('nginx', () => measureMicroCache(running.proxied, context));
     return summarize(measured, extras, options);
   });

@@ -122,7 +122,7 @@ const schema = v.object({
   /** A worker that answered so many requests is replaced; 0: never. */
   MAX_REQUESTS: integer({ min: 0, max: 1_000_000_000, default: 0 }),
   /** A process with nothing to do for so long gives its garbage's memory back; 0: never. */
-  REST_SECONDS: decimal({ min: 0, max: 3600, default: 1 }),
+  REST_SECONDS: decimal({ min: 0, max: 86_400, default: 20 }),
   /** Written when all workers are ready; unset: none. */
   PID_FILE: v.optional(absolutePath()),
   /** Where `npm run ctl` finds the primary; unset: app-PORT.sock in the folder for temporary files. */

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { median } from './measure.mjs';
 
-/** How long a process rests after the load, until its memory counts, in milliseconds. */
-const REST_MS = 3000;
+/** How long a process rests after the load, until its memory counts: REST_SECONDS (20), and some seconds to spare. */
+const REST_MS = 25_000;
 
 /** From exec to the first answer, in milliseconds: bare Express and the template in turns. */
 export async function measureStart(start, { rounds, say }) {
@@ -26,7 +26,8 @@ export async function measureStart(start, { rounds, say }) {
  * Resident memory at rest after the rounds, in MiB. The servers compared have had the same load: the small answer, and,
  * where they have sessions, the one with a session.
  */
-export async function measureMemory({ bare, usualRedis, proxied }) {
+export async function measureMemory({ bare, usualRedis, proxied }, { say }) {
+  say(`memory: resting for ${REST_MS / 1000} s`);
   await sleep(REST_MS);
   const [bareMib, usualMib, thisMib] = [
     await bare.rssMib(),

@@ -12,7 +12,7 @@ const MOST_UTILIZATION = 0.1;
 const WORTHWHILE_BYTES = 16 * 1024 ** 2;
 
 /** Who has so much alive that a collection takes longer, in milliseconds, is better off without. */
-const MOST_PAUSE_MS = 500;
+const MOST_PAUSE_MS = 1000;
 
 /** What a process did since the last look, and what it holds. */
 export interface RestSample {
@@ -75,6 +75,9 @@ export interface RestOptions {
 /**
  * Collects garbage out of band: while the process has nothing else to do. V8 collects when it needs memory, so a process
  * that rests after a load keeps all that it took, most of it garbage, for as long as it rests (docs/performance.md).
+ *
+ * What was given back must be taken again, page by page, by the next load: its first second or two are slower, as after
+ * a start. So a rest is long enough that a pause between two bursts is none.
  *
  * Each step pauses the process for some tens of milliseconds. So it happens once after a load, not while requests come
  * and go, and no more once a pause was longer than `MOST_PAUSE_MS`.
