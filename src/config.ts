@@ -121,7 +121,7 @@ const schema = v.object({
   MAX_RSS_MB: integer({ min: 0, max: 1_048_576, default: 0 }),
   /** A worker that answered so many requests is replaced; 0: never. */
   MAX_REQUESTS: integer({ min: 0, max: 1_000_000_000, default: 0 }),
-  /** A process with nothing to do for so long gives its garbage's memory back; 0: never. */
+  /** A process with next to nothing to do for so long gives its garbage's memory back; 0: never. */
   REST_SECONDS: decimal({ min: 0, max: 86_400, default: 20 }),
   /** Written when all workers are ready; unset: none. */
   PID_FILE: v.optional(absolutePath()),

@@ -1,12 +1,11 @@
 import { performance } from 'node:perf_hooks';
-import type { RequestCounts } from './connections.ts';
 import type { Logger } from './logger.ts';
 
 /** How often it is looked whether the process rests, in milliseconds. */
 const LOOK_MS = 500;
 
-/** A process whose event loop is busy for a larger share of the time does not rest. */
-const MOST_UTILIZATION = 0.1;
+/** A process whose event loop is busy for a larger share of the time does not rest. Probes and a few requests are less. */
+const MOST_UTILIZATION = 0.05;
 
 /** Less is not worth the pause that a collection is. */
 const WORTHWHILE_BYTES = 16 * 1024 ** 2;
@@ -18,7 +17,8 @@ const MOST_PAUSE_MS = 1000;
 export interface RestSample {
   /** The share of the time that the event loop was busy, from 0 to 1. */
   readonly utilization: number;
-  readonly requests: RequestCounts;
+  /** How many requests are being answered right now. */
+  readonly inFlight: number;
   readonly rssBytes: number;
 }
 
@@ -28,7 +28,7 @@ export type RestStep = 'collect' | 'release';
 /** Decides when a resting process gives its memory back. */
 export class Rest {
   readonly #looks: number;
-  #requests: RequestCounts = { inFlight: 0, answered: 0 };
+  #inFlight = 0;
   #quiet = 0;
   #leastBytes = 0;
   #isCollected = false;
@@ -51,11 +51,11 @@ export class Rest {
     return this.#quiet >= this.#looks && isWorthwhile ? 'collect' : undefined;
   }
 
-  /** No request came or went. Those in flight all the while are event streams, or wait for something slow. */
-  #isQuiet({ utilization, requests: { inFlight, answered } }: RestSample): boolean {
-    const before = this.#requests;
-    this.#requests = { inFlight, answered };
-    return utilization < MOST_UTILIZATION && inFlight === before.inFlight && answered === before.answered;
+  /** Requests in flight all the while are event streams, or wait for something slow; one that just came should not wait. */
+  #isQuiet({ utilization, inFlight }: RestSample): boolean {
+    const before = this.#inFlight;
+    this.#inFlight = inFlight;
+    return utilization < MOST_UTILIZATION && inFlight === before;
   }
 
   /** Notes that a step was done, and what was left after it. */
@@ -68,7 +68,7 @@ export class Rest {
 export interface RestOptions {
   /** How long the process must have had next to nothing to do, in seconds; 0: memory is never given back. */
   readonly seconds: number;
-  readonly requests: RequestCounts;
+  readonly inFlight: () => number;
   readonly logger: Logger;
 }
 
@@ -79,16 +79,16 @@ export interface RestOptions {
  * What was given back must be taken again, page by page, by the next load: its first second or two are slower, as after
  * a start. So a rest is long enough that a pause between two bursts is none.
  *
- * Each step pauses the process for some tens of milliseconds. So it happens once after a load, not while requests come
- * and go, and no more once a pause was longer than `MOST_PAUSE_MS`.
+ * Each step pauses the process for some tens of milliseconds. So it happens once after a load, and no more once a pause
+ * was longer than `MOST_PAUSE_MS`.
  */
-export function collectAtRest({ seconds, requests, logger }: RestOptions): void {
+export function collectAtRest({ seconds, inFlight, logger }: RestOptions): void {
   if (seconds === 0) return;
   const rest = new Rest(seconds);
   const utilization = utilizationSinceLast();
   const look = () => {
     const before = process.memoryUsage.rss();
-    const step = rest.next({ utilization: utilization(), requests, rssBytes: before });
+    const step = rest.next({ utilization: utilization(), inFlight: inFlight(), rssBytes: before });
     if (step === undefined) return;
     const begun = performance.now();
     run(step);

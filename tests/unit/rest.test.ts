@@ -2,8 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Rest, type RestSample } from '../../src/runtime/rest.ts';
 
 const MIB = 1024 ** 2;
-const NONE = { inFlight: 0, answered: 0 };
-const idle: RestSample = { utilization: 0.01, requests: NONE, rssBytes: 280 * MIB };
+const idle: RestSample = { utilization: 0.01, inFlight: 0, rssBytes: 280 * MIB };
 const busy: RestSample = { ...idle, utilization: 0.4 };
 
 /** What it says to each of the samples; steps are done as they come, and leave the memory given. */
@@ -52,20 +51,17 @@ describe('a process that does something', () => {
     expect(steps(new Rest(0.5), Array<RestSample>(20).fill(busy))).toEqual(Array(20).fill(undefined));
   });
 
-  test.each<[string, (look: number) => RestSample['requests']]>([
-    ['are answered', (look) => ({ inFlight: 0, answered: look + 1 })],
-    ['come', (look) => ({ inFlight: look + 1, answered: 0 })],
-  ])('is left alone while requests %s', (_what, requests) => {
-    const samples = Array.from({ length: 20 }, (_, look) => ({ ...idle, requests: requests(look) }));
+  test('is left alone while requests come', () => {
+    const samples = Array.from({ length: 20 }, (_, look) => ({ ...idle, inFlight: look + 1 }));
     expect(steps(new Rest(0.5), samples)).toEqual(Array(20).fill(undefined));
   });
 
   test('rests, however many event streams are open', () => {
-    const streaming = { ...idle, requests: { inFlight: 300, answered: 12 } };
+    const streaming = { ...idle, inFlight: 300 };
     expect(steps(new Rest(1), [streaming, streaming, streaming])).toEqual([undefined, undefined, 'collect']);
   });
 
-  test('begins to rest anew after each request', () => {
+  test('begins to rest anew each time it was busy', () => {
     expect(steps(new Rest(1), [idle, busy, idle, busy, idle, idle])).toEqual([
       ...Array<undefined>(5).fill(undefined),
       'collect',
@@ -73,10 +69,9 @@ describe('a process that does something', () => {
   });
 
   test('does not pay for the second step when a request came after the first', () => {
-    const asked = { inFlight: 0, answered: 1 };
     const rest = new Rest(0.5);
     expect(
-      steps(rest, [idle, { ...idle, requests: asked }, { ...idle, requests: asked, rssBytes: 110 * MIB }]),
+      steps(rest, [idle, { ...idle, inFlight: 1 }, { ...idle, inFlight: 1, rssBytes: 110 * MIB }]),
     ).toEqual(['collect', undefined, undefined]);
   });
 });
