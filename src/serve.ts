@@ -66,7 +66,7 @@ async function start(config: Config, logger: Logger): Promise<void> {
   await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
-  collectAtRest({ seconds: config.REST_SECONDS, inFlight: () => connections.inFlight, logger });
+  collectAtRest({ seconds: config.REST_SECONDS, logger });
 }
 
 /** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from './logger.ts';
 
-/** How often it is looked whether the process rests, in milliseconds. */
-const LOOK_MS = 500;
+/** So many times in REST_SECONDS it is looked whether the process rests. */
+const LOOKS = 10;
 
 /** A process whose event loop is busy for a larger share of the time does not rest. Probes and a few requests are less. */
 const MOST_UTILIZATION = 0.05;
@@ -13,49 +13,25 @@ const WORTHWHILE_BYTES = 16 * 1024 ** 2;
 /** Who has so much alive that a collection takes longer, in milliseconds, is better off without. */
 const MOST_PAUSE_MS = 1000;
 
-/** What a process did since the last look, and what it holds. */
+/** What a process did of late, and what it holds. */
 export interface RestSample {
-  /** The share of the time that the event loop was busy, from 0 to 1. */
+  /** The share of the last REST_SECONDS that the event loop was busy, from 0 to 1. */
   readonly utilization: number;
-  /** How many requests are being answered right now. */
-  readonly inFlight: number;
   readonly rssBytes: number;
 }
 
 /** What to do for less memory: collect garbage, or give back to the system what V8 keeps for itself after that. */
 export type RestStep = 'collect' | 'release';
 
-/** Decides when a resting process gives its memory back. */
+/** Decides when a resting process gives its memory back. Two steps: what comes meanwhile waits for one of them only. */
 export class Rest {
-  readonly #looks: number;
-  #inFlight = 0;
-  #quiet = 0;
   #leastBytes = 0;
   #isCollected = false;
 
-  /** @param seconds - how long a process must have had next to nothing to do. */
-  constructor(seconds: number) {
-    this.#looks = Math.ceil((seconds * 1000) / LOOK_MS);
-  }
-
-  /** To be asked at each look. Two steps, a look apart: a request that comes meanwhile waits for one of them only. */
-  next(sample: RestSample): RestStep | undefined {
-    if (!this.#isQuiet(sample)) {
-      this.#quiet = 0;
-      this.#isCollected = false;
-      return undefined;
-    }
+  next({ utilization, rssBytes }: RestSample): RestStep | undefined {
+    if (utilization >= MOST_UTILIZATION) return undefined;
     if (this.#isCollected) return 'release';
-    this.#quiet += 1;
-    const isWorthwhile = sample.rssBytes - this.#leastBytes > WORTHWHILE_BYTES;
-    return this.#quiet >= this.#looks && isWorthwhile ? 'collect' : undefined;
-  }
-
-  /** Requests in flight all the while are event streams, or wait for something slow; one that just came should not wait. */
-  #isQuiet({ utilization, inFlight }: RestSample): boolean {
-    const before = this.#inFlight;
-    this.#inFlight = inFlight;
-    return utilization < MOST_UTILIZATION && inFlight === before;
+    return rssBytes - this.#leastBytes > WORTHWHILE_BYTES ? 'collect' : undefined;
   }
 
   /** Notes that a step was done, and what was left after it. */
@@ -68,7 +44,6 @@ export class Rest {
 export interface RestOptions {
   /** How long the process must have had next to nothing to do, in seconds; 0: memory is never given back. */
   readonly seconds: number;
-  readonly inFlight: () => number;
   readonly logger: Logger;
 }
 
@@ -82,13 +57,13 @@ export interface RestOptions {
  * Each step pauses the process for some tens of milliseconds. So it happens once after a load, and no more once a pause
  * was longer than `MOST_PAUSE_MS`.
  */
-export function collectAtRest({ seconds, inFlight, logger }: RestOptions): void {
+export function collectAtRest({ seconds, logger }: RestOptions): void {
   if (seconds === 0) return;
-  const rest = new Rest(seconds);
-  const utilization = utilizationSinceLast();
+  const rest = new Rest();
+  const utilization = recentUtilization(LOOKS);
   const look = () => {
     const before = process.memoryUsage.rss();
-    const step = rest.next({ utilization: utilization(), inFlight: inFlight(), rssBytes: before });
+    const step = rest.next({ utilization: utilization(), rssBytes: before });
     if (step === undefined) return;
     const begun = performance.now();
     run(step);
@@ -98,16 +73,18 @@ export function collectAtRest({ seconds, inFlight, logger }: RestOptions): void 
     logger.debug({ step, ms, rssBytes: { before, after } }, 'memory given back at rest');
     if (ms > MOST_PAUSE_MS) clearInterval(timer);
   };
-  const timer = setInterval(look, LOOK_MS).unref();
+  const timer = setInterval(look, (seconds / LOOKS) * 1000).unref();
 }
 
-function utilizationSinceLast(): () => number {
-  let last = performance.eventLoopUtilization();
+/** How busy the event loop was since so many calls ago; 1 until there were as many. */
+function recentUtilization(calls: number): () => number {
+  const past = [performance.eventLoopUtilization()];
   return () => {
     const current = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(current, last);
-    last = current;
-    return utilization;
+    const { utilization } = performance.eventLoopUtilization(current, past[0]);
+    const isWhole = past.push(current) > calls;
+    if (isWhole) past.shift();
+    return isWhole ? utilization : 1;
   };
 }
 
