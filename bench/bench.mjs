@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { chart } from './lib/chart.mjs';
 import { measureCluster } from './lib/cluster.mjs';
 import { help } from './lib/help.mjs';
-import { measureLayers } from './lib/measure-layers.mjs';
+import { measureLayer } from './lib/measure-layers.mjs';
 import { measureRows } from './lib/measure.mjs';
 import { measureMicroCache } from './lib/nginx.mjs';
 import { readOptions } from './lib/options.mjs';
@@ -56,10 +56,10 @@ async function benchRows(options) {
 }
 
 async function benchLayers(options) {
-  const { layers, rows, packages } = planLayers(options);
-  return run({ packages, options }, async ({ start, running, context }) => {
-    for (const row of rows) running[row.server] ??= await start.layers(row);
-    const measured = await measureLayers(rows, { ...context, started: running });
-    return summarizeLayers(measured, layers, options);
+  const { plans, packages } = planLayers(options);
+  return run({ packages, options }, async (bench) => {
+    const measured = [];
+    for (const plan of plans) measured.push({ layer: plan.layer, rounds: await measureLayer(plan, bench) });
+    return summarizeLayers(measured, options);
   });
 }

@@ -32,8 +32,8 @@ export function help() {
     'NODE_BINARY=/path/to/node is the Node that the servers run on; unset, it is the one that npm runs on.',
     '',
     'It needs Linux and two cores with nothing else to do; what needs a program besides says so above.',
-    'It takes six minutes, ten with --layers, and with --quick a minute each. --layers needs 4 GB of memory: a process',
-    'for each layer. It ends with 2 where it was asked for what there is not, or a program is missing.',
+    'It takes six minutes, ten with --layers; with --quick one, or two with --layers. It ends with 2 where it was asked for',
+    'what there is not, or a program is missing.',
   ].join('\n');
 }
 

@@ -1,43 +1,47 @@
-import { inRounds, makeReady, run } from './measure.mjs';
+import { prepareAll, run, warmUp } from './measure.mjs';
 
-/** How long one of two that take turns is measured before the other is, in milliseconds. */
+/** How long one row is measured before it is the next one's turn, in milliseconds. */
 const TURN_MS = 250;
 
 /**
- * Measures each row in short turns with the row it is compared to (`on`). What a layer adds may be a hundredth of a
- * request, and a machine that others work on too is slower by more than that from one second to the next.
+ * Measures a layer, and the usual package, in short turns with what it is compared to. What a layer adds may be
+ * a hundredth of a request: a machine that others work on too is slower by more than that from one second to the next.
+ * So is, for its first second, a process that has waited for its turn for a minute.
  *
- * @returns for each row but bare Express, by id: the other row, and of each round the CPU microseconds a request of both.
+ * @param plan - one of `planLayers`.
+ * @returns of each round the CPU microseconds a request, by the row's id.
  */
-export async function measureLayers(rows, context) {
-  const jobs = await makeReady(rows, context);
-  const byId = new Map(jobs.map((job) => [job.row.id, job]));
-  const compared = jobs.filter(({ row }) => row.on);
-  await inRounds(compared, context, async (job) => {
-    job.rounds.push(await takeTurns(byId.get(job.row.on), job, context));
-  });
-  return new Map(compared.map(({ row, rounds }) => [row.id, { on: row.on, rounds }]));
-}
-
-async function takeTurns(base, job, { load, milliseconds }) {
-  const turns = Math.max(1, Math.round(milliseconds / 2 / TURN_MS));
-  const sums = { base: newSum(), with: newSum() };
-  for (let turn = 0; turn < turns; turn++) {
-    add(sums.base, await run(base, load, milliseconds / 2 / turns));
-    add(sums.with, await run(job, load, milliseconds / 2 / turns));
+export async function measureLayer({ rows, compared }, { start, running, context }) {
+  for (const row of rows) running[row.server] = await start.layers(row);
+  const jobs = (await prepareAll(rows, running)).filter(({ row }) => compared.has(row.id));
+  await warmUp(jobs, context);
+  const rounds = [];
+  for (let round = 0; round < context.rounds; round++) {
+    context.say(`${rows.at(-1).title}: round ${round + 1} of ${context.rounds}`);
+    rounds.push(await takeTurns(jobs, context));
   }
-  return { micros: microsOf(sums.with), baseMicros: microsOf(sums.base) };
+  await end(running);
+  return rounds;
 }
 
-function newSum() {
-  return { requests: 0, cpuMicros: 0 };
+async function takeTurns(jobs, { load, milliseconds }) {
+  const turns = Math.max(1, Math.round(milliseconds / TURN_MS));
+  const sums = jobs.map(() => ({ requests: 0, cpuMicros: 0 }));
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [i, job] of jobs.entries()) {
+      const { requests, cpuMicros } = await run(job, load, milliseconds / turns);
+      sums[i].requests += requests;
+      sums[i].cpuMicros += cpuMicros;
+    }
+  }
+  return Object.fromEntries(jobs.map(({ row }, i) => [row.id, sums[i].cpuMicros / sums[i].requests]));
 }
 
-function add(sum, { requests, cpuMicros }) {
-  sum.requests += requests;
-  sum.cpuMicros += cpuMicros;
-}
-
-function microsOf({ requests, cpuMicros }) {
-  return cpuMicros / requests;
+async function end(running) {
+  for (const [name, server] of Object.entries(running)) {
+    await server.stop();
+    await server.countLines();
+    await server.removeLog();
+    delete running[name];
+  }
 }

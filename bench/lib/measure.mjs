@@ -7,34 +7,32 @@ import { headersOf, requestFor } from './load.mjs';
  *
  * @returns for each row, by id: its answer's size, and of each round the CPU microseconds a request and requests a second.
  */
-export async function measureRows(rows, context) {
-  const jobs = await makeReady(rows, context);
-  await inRounds(jobs, context, async (job) => {
-    job.rounds.push(await run(job, context.load, context.milliseconds));
-  });
+export async function measureRows(rows, { started, rounds, ...context }) {
+  const jobs = await prepareAll(rows, started);
+  await warmUp(jobs, context);
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[(i + round) % jobs.length];
+      context.say(`round ${round + 1} of ${rounds}: ${job.row.title}`);
+      job.rounds.push(await run(job, context.load, context.milliseconds));
+    }
+  }
   return new Map(jobs.map(({ row, rounds, wireBytes }) => [row.id, { row, rounds, wireBytes }]));
 }
 
-/** Checks what each row answers, and warms its server up. */
-export async function makeReady(rows, { started, load, warmUpMs, say }) {
+/** Asks each row for what it answers. @throws when that is not what it should be. */
+export async function prepareAll(rows, started) {
   const answers = new Map();
   const jobs = [];
   for (const row of rows) jobs.push(await prepare(row, started[row.server], answers));
+  return jobs;
+}
+
+export async function warmUp(jobs, { load, warmUpMs, say }) {
   for (const job of jobs) {
     say(`warming up: ${job.row.title}`);
     await run(job, load, warmUpMs);
     await run(job, load, warmUpMs / 4);
-  }
-  return jobs;
-}
-
-export async function inRounds(jobs, { rounds, say }, measure) {
-  for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < jobs.length; i++) {
-      const job = jobs[(i + round) % jobs.length];
-      say(`round ${round + 1} of ${rounds}: ${job.row.title}`);
-      await measure(job);
-    }
   }
 }
 

@@ -14,7 +14,7 @@ export const OPTIONS = {
   rounds: { value: 'N', what: 'how many times each is measured, 1 to 100; 7 if not said' },
   seconds: {
     value: 'S',
-    what: 'how long each time, 0.1 to 60; 2 if not said. CPU time is counted by 10 ms: short is coarse',
+    what: 'how long each time, 0.1 to 60; 2, or 1 with --layers. CPU time is counted by 10 ms: short is coarse',
   },
   quick: { what: 'for a look while one works: 2 rounds of 0.7 s, and of the extras memory only' },
   json: { what: 'JSON for programs instead of tables' },
@@ -44,7 +44,7 @@ export function readOptions(args) {
     only,
     extras: new Set(byLayer ? [] : extras),
     rounds: readRounds(values.rounds) ?? (quick ? 2 : 7),
-    ...times(readSeconds(values.seconds), quick),
+    ...times(readSeconds(values.seconds), quick, byLayer),
   };
 }
 
@@ -101,7 +101,9 @@ function readSeconds(text) {
 }
 
 /** How long a round lasts, and for how long each server is warmed up before the first. */
-function times(seconds, quick) {
+function times(seconds, quick, byLayer) {
   if (seconds !== undefined) return { milliseconds: seconds * 1000, warmUpMs: seconds * 2000 };
-  return quick ? { milliseconds: 700, warmUpMs: 1000 } : { milliseconds: 2000, warmUpMs: 4000 };
+  return quick
+    ? { milliseconds: 700, warmUpMs: 1000 }
+    : { milliseconds: byLayer ? 1000 : 2000, warmUpMs: 4000 };
 }

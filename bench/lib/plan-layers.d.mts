@@ -1,4 +1,11 @@
 import type { BenchOptions } from './options.mjs';
-import type { Plan } from './plan.mjs';
 
-export function planLayers(options: Pick<BenchOptions, 'only'>): Plan;
+export interface LayerPlan {
+  readonly rows: readonly { readonly id: string }[];
+  readonly compared: ReadonlySet<string>;
+}
+
+export function planLayers(options: Pick<BenchOptions, 'only'>): {
+  readonly plans: readonly LayerPlan[];
+  readonly packages: readonly string[];
+};

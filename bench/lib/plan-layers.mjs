@@ -1,21 +1,24 @@
 import { layers } from './layers.mjs';
 import { HELLO } from './rows.mjs';
 
-/** The row that all layers without `on` are compared to. */
 const BARE = { id: 'bare', title: 'bare Express 5', server: 'bare', path: HELLO, parts: [] };
 
-/** What it takes to measure the wanted layers: rows as in rows.mjs, by the parts their servers are made of. */
+/**
+ * What it takes to measure the wanted layers. Of each: its rows, as in rows.mjs and with the parts their servers are made
+ * of, and the ids of those that are compared, the one that the others are compared to first.
+ */
 export function planLayers({ only }) {
-  const wanted = layers.filter(({ id }) => !only || only.has(id));
-  const compared = layers.filter(
-    (layer) => !wanted.includes(layer) && wanted.some(({ on }) => on === layer.id),
-  );
-  const rows = [BARE, ...compared.map(ownRow), ...wanted.flatMap(rowsOf)];
-  return { layers: wanted, rows, packages: rows.some(({ redis }) => redis) ? ['redis-server'] : [] };
+  const plans = layers.filter(({ id }) => !only || only.has(id)).map(planLayer);
+  const usesRedis = plans.some(({ rows }) => rows.some(({ redis }) => redis));
+  return { plans, packages: usesRedis ? ['redis-server'] : [] };
 }
 
-function rowsOf(layer) {
-  return layer.usual ? [ownRow(layer), usualRow(layer)] : [ownRow(layer)];
+/** Bare Express is there in any case: all must answer as it does. */
+function planLayer(layer) {
+  const { on = 'bare', usual } = layer;
+  const below = layers.filter(({ id }) => id === on).map(ownRow);
+  const rows = [BARE, ...below, ownRow(layer), ...(usual ? [usualRow(layer)] : [])];
+  return { layer, rows, compared: new Set([on, ...rows.slice(1).map(({ id }) => id)]) };
 }
 
 function ownRow(layer) {
@@ -23,7 +26,7 @@ function ownRow(layer) {
 }
 
 function rowOf(layer, parts) {
-  return { on: 'bare', ...layer, parts, server: nameOf(parts, layer), path: HELLO, same: 'bare' };
+  return { ...layer, parts, server: nameOf(parts, layer), path: HELLO, same: 'bare' };
 }
 
 function usualRow({ id, usual }) {

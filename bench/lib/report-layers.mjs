@@ -3,34 +3,38 @@ import { median } from './measure.mjs';
 import { usualId } from './plan-layers.mjs';
 import { markdown } from './report.mjs';
 
-/** What each layer adds, by itself and as the usual package. */
-export function summarizeLayers(measured, wanted, { rounds, quick }) {
-  const bareMicros = baseMicros(measured, 'bare');
-  const rows = wanted.map(({ id, title, on = 'bare', usual }) => ({
-    id,
-    title,
-    on,
-    ...added(measured, id),
-    usual: usual && { package: usual.package, ...added(measured, usualId(id)) },
-  }));
-  return { machine: machine(), rounds, quick, bareMicros, layers: rows };
+/**
+ * What each layer adds, by itself and as the usual package.
+ *
+ * @param measured - each layer with what `measureLayer` found.
+ */
+export function summarizeLayers(measured, { rounds: count, quick }) {
+  const rows = measured.map(({ layer: { id, title, on = 'bare', usual }, rounds }) => {
+    const base = baseMicros(measured, on);
+    return {
+      id,
+      title,
+      on,
+      ...added(rounds, id, on, base),
+      usual: usual && { package: usual.package, ...added(rounds, usualId(id), on, base) },
+    };
+  });
+  return { machine: machine(), rounds: count, quick, bareMicros: baseMicros(measured, 'bare'), layers: rows };
 }
 
 /**
- * In each round a share of what the other row took in the same seconds; of these shares the median, of what that takes in
- * all. A difference in microseconds would grow and shrink with the machine's speed.
+ * In each round a share of what it takes without: of these shares the median, of what that takes in all rounds. Differences
+ * in microseconds would grow and shrink with the machine's speed.
  */
-function added(measured, id) {
-  const { on, rounds } = measured.get(id);
-  const shares = rounds.map((round) => round.micros / round.baseMicros - 1);
-  const base = baseMicros(measured, on);
+function added(rounds, id, on, base) {
+  const shares = rounds.map((round) => round[id] / round[on] - 1);
   return { micros: median(shares) * base, spread: ((Math.max(...shares) - Math.min(...shares)) / 2) * base };
 }
 
-/** What a row takes that others are compared to. */
+/** What a row takes that others are compared to; NaN where none is. */
 function baseMicros(measured, id) {
-  const compared = [...measured.values()].filter(({ on }) => on === id);
-  return median(compared.flatMap(({ rounds }) => rounds.map((round) => round.baseMicros)));
+  const compared = measured.filter(({ layer: { on = 'bare' } }) => on === id);
+  return median(compared.flatMap(({ rounds }) => rounds.map((round) => round[id])));
 }
 
 /** The result as a table in Markdown. */
@@ -38,7 +42,7 @@ export function layersTable({ machine: where, rounds, quick, bareMicros, layers:
   const head = ['what a layer adds to a request', 'CPU µs', '±', 'on', 'the usual package', 'CPU µs', '±'];
   return [
     `${where}; medians of ${rounds} rounds${quick ? ' (quick: for a first look only)' : ''}`,
-    `Bare Express 5 takes ${bareMicros.toFixed(1)} CPU µs a request. ±: how far the rounds lay from each other, halved.`,
+    `${bareMicros ? `Bare Express 5 takes ${bareMicros.toFixed(1)} CPU µs a request. ` : ''}±: half of how far the rounds lay apart.`,
     '',
     ...markdown(head, rows.map(cells)),
   ].join('\n');

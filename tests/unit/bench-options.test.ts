@@ -64,16 +64,15 @@ describe('a run takes along', () => {
   test('what its rows are compared to, and no more', () => {
     expect(ids(plan(readOptions(['--only=proxied'])))).toEqual(['bare', 'proxied']);
     expect(ids(plan(readOptions(['--only=session'])))).toEqual(['bare', 'usual-session', 'session']);
-    expect(ids(planLayers(readOptions(['--layers', '--only=context'])))).toEqual([
-      'bare',
-      'access-log',
-      'context',
+  });
+
+  test('for each layer what it is compared to, first, and the usual package', () => {
+    const { plans } = planLayers(readOptions(['--layers', '--only=context,security-headers']));
+    expect(plans.map(ids)).toEqual([
+      ['bare', 'access-log', 'context'],
+      ['bare', 'security-headers', 'usual-security-headers'],
     ]);
-    expect(ids(planLayers(readOptions(['--layers', '--only=security-headers'])))).toEqual([
-      'bare',
-      'security-headers',
-      'usual-security-headers',
-    ]);
+    expect(plans.map(({ compared }) => [...compared][0])).toEqual(['access-log', 'bare']);
   });
 
   test('the rows whose load an extra looks at', () => {
