@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { median } from './measure.mjs';
 
 /** How long a process rests after the load, until its memory counts: a fifth more than REST_SECONDS (20), and some to spare. */
-const REST_MS = 30_000;
+const REST_MS = 26_000;
 
 /** From exec to the first answer, in milliseconds: bare Express and the template in turns. */
 export async function measureStart(start, { rounds, say }) {
