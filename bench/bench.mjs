@@ -5,7 +5,7 @@ import { chart } from './lib/chart.mjs';
 import { measureCluster } from './lib/cluster.mjs';
 import { help } from './lib/help.mjs';
 import { measureLayer } from './lib/measure-layers.mjs';
-import { measureRows } from './lib/measure.mjs';
+import { end, measureRows } from './lib/measure.mjs';
 import { measureMicroCache } from './lib/nginx.mjs';
 import { readOptions } from './lib/options.mjs';
 import { measureOverload } from './lib/overload.mjs';
@@ -37,21 +37,25 @@ async function main(options) {
 }
 
 async function benchRows(options) {
-  const { rows, servers, packages } = plan(options);
-  return run({ packages, options }, async ({ start, running, context }) => {
+  const { rows, packages } = plan(options);
+  return run({ packages, options }, async (bench) => {
+    const { start, running, context } = bench;
     const extras = {};
     const extra = async (id, measure) => (options.extras.has(id) ? measure() : undefined);
+    const often = { ...context, rounds: 2 * context.rounds };
     // Alone on the machine, before the servers of the rows are there.
-    extras.start = await extra('start', () => measureStart(start, context));
-    extras.cluster = await extra('cluster', () => measureCluster(start, context));
+    extras.start = await extra('start', () => measureStart(start, often));
+    extras.cluster = await extra('cluster', () => measureCluster(start, often));
     extras.overload = await extra('overload', () =>
       measureOverload(start, { ...context, milliseconds: 8000 }),
     );
-    for (const name of servers) running[name] = await start[name]();
-    const measured = await measureRows(rows, { ...context, started: running });
-    extras.memory = await extra('memory', () => measureMemory(running, context));
-    extras.microCache = await extra('nginx', () => measureMicroCache(running.proxied, context));
-    return summarize(measured, extras, options);
+    extras.memory = await extra('memory', () => measureMemory(bench));
+    extras.microCache = await extra('nginx', async () => {
+      running.proxied = await start.proxied();
+      return measureMicroCache(running.proxied, often);
+    });
+    await end(running);
+    return summarize(await measureRows(rows, bench), extras, options);
   });
 }
 
@@ -59,7 +63,7 @@ async function benchLayers(options) {
   const { plans, packages } = planLayers(options);
   return run({ packages, options }, async (bench) => {
     const measured = [];
-    for (const plan of plans) measured.push({ layer: plan.layer, rounds: await measureLayer(plan, bench) });
+    for (const plan of plans) measured.push({ layer: plan.layer, turns: await measureLayer(plan, bench) });
     return summarizeLayers(measured, options);
   });
 }

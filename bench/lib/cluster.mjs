@@ -1,5 +1,11 @@
 import { headersOf, requestFor } from './load.mjs';
-import { median } from './measure.mjs';
+import { errorOfMedian, median } from './statistics.mjs';
+
+/** How long one cluster is measured before it is the other's turn, in milliseconds. */
+const TURN_MS = 500;
+
+/** Few, so that at the end of a turn no worker has more left to answer than the other for long. */
+const CONNECTIONS = 8;
 
 const request = requestFor('/bench/work', headersOf());
 
@@ -8,17 +14,29 @@ export async function measureCluster(start, { load, rounds, milliseconds, say })
   const clusters = [await start.cluster(1), await start.cluster(2)];
   try {
     const rates = [[], []];
-    // The first round warms up.
-    for (let round = 0; round <= rounds; round++) {
+    const turns = Math.max(1, Math.round((rounds * milliseconds) / TURN_MS));
+    for (const { port } of clusters)
+      await load.run({ port, request, connections: CONNECTIONS, milliseconds });
+    for (let turn = 1; turn <= turns; turn++) {
       for (const [i, { port }] of clusters.entries()) {
-        say(`cluster, ${i + 1} of 2 workers, round ${round} of ${rounds}`);
-        const result = await load.run({ port, request, milliseconds });
+        say(`cluster, ${i + 1} of 2 workers, turn ${turn} of ${turns}`);
+        const result = await load.run({
+          port,
+          request,
+          connections: CONNECTIONS,
+          milliseconds: Math.min(TURN_MS, milliseconds),
+        });
         if (result.errors > 0) throw new Error(`cluster: ${result.errors} errors`);
-        if (round > 0) rates[i].push((result.requests / result.milliseconds) * 1000);
+        rates[i].push((result.requests / result.milliseconds) * 1000);
       }
     }
-    const ratios = rates[1].map((rate, round) => rate / rates[0][round]);
-    return { one: median(rates[0]), two: median(rates[1]), ratio: median(ratios), best: Math.max(...ratios) };
+    const ratios = rates[1].map((rate, turn) => rate / rates[0][turn]);
+    return {
+      one: median(rates[0]),
+      two: median(rates[1]),
+      ratio: median(ratios),
+      error: errorOfMedian(ratios),
+    };
   } finally {
     for (const cluster of clusters) await cluster.stop();
   }

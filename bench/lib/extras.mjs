@@ -1,12 +1,9 @@
-/**
- * The measurements that are no CPU time a request, by id. `rows`: the rows whose servers it looks at, loaded as they
- * load them; `servers`: those it needs besides, started; `packages`: what must be installed for those it starts itself.
- */
+/** The measurements that are no CPU time a request, by id. `packages`: what must be installed. */
 export const EXTRAS = {
   start: { what: 'from exec to the first answer' },
-  memory: { what: 'memory at rest after the rounds', rows: ['bare', 'proxied', 'usual-session', 'session'] },
+  memory: { what: 'memory at rest after load', packages: ['redis-server'] },
   cluster: { what: 'two workers against one', packages: ['redis-server'] },
-  nginx: { what: "nginx' micro-cache against the app", servers: ['proxied'], packages: ['nginx'] },
+  nginx: { what: "nginx' micro-cache against the app", packages: ['nginx', 'redis-server'] },
   overload: { what: 'three times as many requests as it can take', packages: ['redis-server'] },
 };
 
@@ -25,7 +22,7 @@ export function extraRows({ start, memory, cluster, microCache, overload }) {
   if (memory) {
     rows.push({
       title: 'memory at rest after load, above bare Express',
-      value: `${memory.aboveMib.toFixed(0)} MiB (${memory.thisMib.toFixed(0)} against ${memory.bareMib.toFixed(0)}; the usual stack ${memory.usualMib?.toFixed(0)})`,
+      value: `${memory.aboveMib.toFixed(0)} MiB (${memory.thisMib.toFixed(0)} against ${memory.bareMib.toFixed(0)}; the usual stack ${memory.usualMib.toFixed(0)})`,
       ratio: memory.aboveMib,
       most: 30,
       aim: 15,
@@ -34,7 +31,7 @@ export function extraRows({ start, memory, cluster, microCache, overload }) {
   if (cluster) {
     rows.push({
       title: 'requests/s of 2 workers against 1, CPU-bound',
-      value: `${cluster.ratio.toFixed(2)} × (${cluster.two.toFixed(0)} against ${cluster.one.toFixed(0)}; best round ${cluster.best.toFixed(2)})`,
+      value: `${cluster.ratio.toFixed(2)} × (${cluster.two.toFixed(0)} against ${cluster.one.toFixed(0)}; ± ${cluster.error.toFixed(2)})`,
       ratio: cluster.ratio,
       least: 1.85,
       aim: 1.97,

@@ -32,7 +32,7 @@ export function help() {
     'NODE_BINARY=/path/to/node is the Node that the servers run on; unset, it is the one that npm runs on.',
     '',
     'It needs Linux and two cores with nothing else to do; what needs a program besides says so above.',
-    'It takes six minutes, ten with --layers; with --quick one, or two with --layers. It ends with 2 where it was asked for',
+    'It takes seven minutes, twelve with --layers; with --quick one, or five with --layers. It ends with 2 where it was asked for',
     'what there is not, or a program is missing.',
   ].join('\n');
 }

@@ -28,6 +28,10 @@ export class Load {
     return result;
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   stop() {
     this.#child.disconnect();
   }

@@ -1,23 +1,44 @@
 import { ask, assertKeepsItsPromises, assertProven } from './check.mjs';
 import { headersOf, requestFor } from './load.mjs';
+import { pin } from './pin.mjs';
+import { takeTurns } from './turns.mjs';
 
 /**
- * Measures all rows in rounds: each round measures each row once, in an order that turns by one, so that what else
- * the machine does hits all of them alike.
+ * Measures the rows one after the other, each in turns with bare Express: a process that had to wait for all the others in
+ * each round would be cold at its turn, and a template that had waited for REST_SECONDS would have given its memory back.
  *
- * @returns for each row, by id: its answer's size, and of each round the CPU microseconds a request and requests a second.
+ * @returns for each row, by id: its answer's size, and of each turn what `run` found of it and of bare Express.
  */
-export async function measureRows(rows, { started, rounds, ...context }) {
-  const jobs = await prepareAll(rows, started);
-  await warmUp(jobs, context);
-  for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < jobs.length; i++) {
-      const job = jobs[(i + round) % jobs.length];
-      context.say(`round ${round + 1} of ${rounds}: ${job.row.title}`);
-      job.rounds.push(await run(job, context.load, context.milliseconds));
-    }
+export async function measureRows(rows, { start, running, context }) {
+  const answers = new Map();
+  const measured = new Map();
+  let bare;
+  for (const row of rows) {
+    running[row.server] ??= await start[row.server]();
+    const job = await prepare(row, running[row.server], answers);
+    // The first: plan.mjs sees to that.
+    bare ??= job;
+    await pin(Object.values(running), context.load);
+    await warmUp([job], context);
+    const turns = await takeRounds(job === bare ? [job] : [bare, job], context);
+    measured.set(row.id, {
+      row,
+      wireBytes: job.wireBytes,
+      turns: turns.map((turn) => ({ own: turn[row.id], bare: turn.bare })),
+    });
+    if (job.server !== bare.server) await end(running, [row.server]);
   }
-  return new Map(jobs.map(({ row, rounds, wireBytes }) => [row.id, { row, rounds, wireBytes }]));
+  return measured;
+}
+
+/** As `takeTurns`, so many times. */
+export async function takeRounds(jobs, { rounds, ...context }) {
+  const turns = [];
+  for (let round = 0; round < rounds; round++) {
+    context.say(`${jobs.at(-1).row.title}: round ${round + 1} of ${rounds}`);
+    turns.push(...(await takeTurns(jobs, context)));
+  }
+  return turns;
 }
 
 /** Asks each row for what it answers. @throws when that is not what it should be. */
@@ -31,8 +52,8 @@ export async function prepareAll(rows, started) {
 export async function warmUp(jobs, { load, warmUpMs, say }) {
   for (const job of jobs) {
     say(`warming up: ${job.row.title}`);
-    await run(job, load, warmUpMs);
-    await run(job, load, warmUpMs / 4);
+    await run(job, load, { milliseconds: warmUpMs });
+    await run(job, load, { milliseconds: warmUpMs / 4 });
   }
 }
 
@@ -48,27 +69,37 @@ async function prepare(row, server, answers) {
   answers.set(row.id, answer);
   if (row.proof) assertProven(row, await ask(server, row.proof.path, headers));
   server.expectLines(row.logged, [login, true, true, row.proof].filter(Boolean).length);
-  return { row, server, request: requestFor(row.path, headers), rounds: [], wireBytes: answer.wireBytes };
+  return { row, server, request: requestFor(row.path, headers), wireBytes: answer.wireBytes };
 }
 
-export async function run({ row, server, request }, load, milliseconds) {
+/**
+ * Puts a load on a server.
+ *
+ * @param amount - `milliseconds` or `requests`.
+ * @returns the CPU microseconds a request, and requests a second.
+ */
+export async function run({ row, server, request }, load, amount) {
   const before = await server.cpuMicros();
-  const result = await load.run({ port: server.port, request, milliseconds });
+  const result = await load.run({ port: server.port, request, ...amount });
   const cpu = (await server.cpuMicros()) - before;
   if (result.errors > 0 || result.statuses[200] !== result.requests) {
     throw new Error(`${row.title}: ${JSON.stringify({ ...result.statuses, errors: result.errors })}`);
   }
   server.expectLines(row.logged, result.requests);
   return {
-    requests: result.requests,
-    cpuMicros: cpu,
     micros: cpu / result.requests,
     perSecond: (result.requests / result.milliseconds) * 1000,
   };
 }
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+/** Stops servers before the run ends, and counts the lines they wrote. */
+export async function end(running, names = Object.keys(running)) {
+  for (const name of names) {
+    const server = running[name];
+    await server.logRests();
+    await server.stop();
+    await server.countLines();
+    await server.removeLog();
+    delete running[name];
+  }
 }

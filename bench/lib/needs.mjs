@@ -1,10 +1,14 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { machine } from './machine.mjs';
 import { Refusal } from './refusal.mjs';
 
 /** What must be on the PATH, by the Debian package that has it; of several programs one. */
-const PROGRAMS = { 'redis-server': ['redis-server', 'valkey-server'], nginx: ['nginx'] };
+const PROGRAMS = {
+  'redis-server': ['redis-server', 'valkey-server'],
+  nginx: ['nginx'],
+  'util-linux': ['taskset'],
+};
 
 /**
  * Looks whether a run can come to its end, before it begins.
@@ -13,8 +17,9 @@ const PROGRAMS = { 'redis-server': ['redis-server', 'valkey-server'], nginx: ['n
  * @throws {Refusal} that says what to install.
  */
 export function assertCanRun(packages) {
-  if (process.platform !== 'linux') throw new Refusal('CPU time is read from /proc: run it on Linux');
-  const missing = packages.filter((name) => !findProgram(name));
+  if (!countsCpuTime())
+    throw new Refusal('CPU time is read from /proc/PID/task/*/schedstat: run it on a Linux that has it');
+  const missing = [...packages, 'util-linux'].filter((name) => !findProgram(name));
   if (missing.length > 0) {
     // Users other than root often lack /usr/sbin, where Debian has nginx.
     const path = missing.includes('nginx') ? ', with /usr/sbin on the PATH' : '';
@@ -23,6 +28,14 @@ export function assertCanRun(packages) {
     );
   }
   assertNodeRuns();
+}
+
+function countsCpuTime() {
+  try {
+    return !readFileSync('/proc/self/schedstat', 'utf8').startsWith('0 ');
+  } catch {
+    return false;
+  }
 }
 
 /** The program's path; undefined where it is not installed. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ask } from './check.mjs';
 import { headersOf, requestFor } from './load.mjs';
-import { median } from './measure.mjs';
+import { pin } from './pin.mjs';
+import { median } from './statistics.mjs';
 import { ServerProcess, freePort } from './server-process.mjs';
 
 const PAGE = '/bench/page';
@@ -15,6 +16,7 @@ const PAGE = '/bench/page';
 export async function measureMicroCache(app, { load, rounds, milliseconds, directory, say }) {
   const nginx = await startNginx(app, directory);
   try {
+    await pin([app, nginx], load);
     const headers = { ...headersOf({ proxied: false }), 'Accept-Encoding': 'identity' };
     await ask(nginx, PAGE, headers);
     const [direct, hit] = [await ask(app, PAGE, headers), await ask(nginx, PAGE, headers)];

@@ -1,27 +1,41 @@
 import { machine } from './machine.mjs';
-import { median } from './measure.mjs';
 import { extraRows } from './extras.mjs';
+import { errorOfMedian, median } from './statistics.mjs';
 
-/** Medians over the rounds, each also as a ratio to bare Express in the same run, and what it should be. */
+/**
+ * Each row as a ratio to bare Express: in each turn to the same turn of bare Express, and of these the median. Its times are
+ * that share of bare Express's, as rows that are measured one after the other do not find the machine at the same speed.
+ */
 export function summarize(measured, extras, { rounds, quick }) {
-  const bare = medians(measured.get('bare').rounds);
   const major = Number(/Node (\d+)/.exec(machine())[1]);
-  const rows = [...measured.values()].map(({ row, rounds: each, wireBytes }) => {
-    const { micros, perSecond, spread } = medians(each);
+  const bareTurns = [...measured.values()].flatMap(({ turns }) => turns.map(({ bare }) => bare));
+  const bare = medians(bareTurns);
+  const rows = [...measured.values()].map(({ row, turns, wireBytes }) => {
+    const ratios = turns.map(({ own, bare }) => bare.micros / own.micros);
+    const ratio = median(ratios);
+    const perSecondRatio = median(turns.map(({ own, bare }) => own.perSecond / bare.perSecond));
     return {
       id: row.id,
       title: row.title,
-      micros,
-      spread,
-      ratio: bare.micros / micros,
-      perSecond,
-      perSecondRatio: perSecond / bare.perSecond,
+      micros: bare.micros / ratio,
+      ratio,
+      ratioError: errorOfMedian(ratios),
+      perSecond: bare.perSecond * perSecondRatio,
+      perSecondRatio,
       wireBytes,
       least: forNode(row.least, major),
       aim: forNode(row.aim, major),
+      asMeasured: medians(turns.map(({ own }) => own)),
     };
   });
   return { machine: machine(), rounds, quick, rows, extras: extraRows(extras), raw: extras };
+}
+
+function medians(runs) {
+  return {
+    micros: median(runs.map(({ micros }) => micros)),
+    perSecond: median(runs.map(({ perSecond }) => perSecond)),
+  };
 }
 
 /** What a row must reach, on this Node: on others bare Express itself costs something else. */
@@ -29,30 +43,21 @@ function forNode(byMajor, major) {
   return byMajor?.[major] ?? byMajor?.default;
 }
 
-function medians(rounds) {
-  const micros = rounds.map((round) => round.micros);
-  return {
-    micros: median(micros),
-    perSecond: median(rounds.map((round) => round.perSecond)),
-    // How far the rounds lay apart, as a share of the median.
-    spread: (Math.max(...micros) - Math.min(...micros)) / median(micros),
-  };
-}
-
 /** The result as a table in Markdown, which is also easy to read in a terminal. */
 export function table({ machine: where, rounds, quick, rows, extras }) {
   const lines = [
-    `${where}; medians of ${rounds} rounds${quick ? ' (quick: for a first look only)' : ''}`,
+    `${where}; medians of ${rounds} rounds, in short turns${quick ? ' (quick: for a first look only)' : ''}`,
+    '±: so far the ratio before it may be off (95 %).',
     '',
     ...markdown(
-      ['variant', 'CPU µs a request', 'ratio', 'requests/s', 'ratio', 'rounds ±', 'at least', 'aim'],
+      ['variant', 'CPU µs a request', 'ratio', '±', 'requests/s', 'ratio', 'at least', 'aim'],
       rows.map((row) => [
         row.title,
         row.micros.toFixed(1),
         row.ratio.toFixed(2),
+        row.ratioError.toFixed(2),
         Math.round(row.perSecond).toLocaleString('en-US'),
         row.perSecondRatio.toFixed(2),
-        `${Math.round(row.spread * 50)} %`,
         verdict(row),
         row.aim ?? '',
       ]),

@@ -1,6 +1,6 @@
 /**
  * The rows of the table. Each puts the same request on a server; what counts is CPU time a request, as a share of the
- * first bare row's.
+ * first row's.
  *
  * - `same`: the row whose body it must equal, byte for byte, once decompressed.
  * - `promises`: headers it must have on top: what the stack is mounted for.
@@ -32,8 +32,8 @@ export const HELLO = '/bench/hello';
 const LIST = '/bench/list';
 
 export const rows = [
-  { id: 'node', title: 'node:http', server: 'node', path: HELLO, same: 'bare' },
   { id: 'bare', title: 'bare Express 5', server: 'bare', path: HELLO },
+  { id: 'node', title: 'node:http', server: 'node', path: HELLO, same: 'bare' },
   { id: 'usual', title: 'the usual stack', server: 'usual', path: HELLO, same: 'bare', ...USUAL },
   {
     id: 'proxied',

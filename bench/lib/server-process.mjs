@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What /proc counts CPU time in: 10 ms on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
-
 /** How long a server may take until it answers, in milliseconds. */
 const START_MS = 20_000;
+
+/** After how long without a new line it is sure that none is on its way, in milliseconds. */
+const LOG_QUIET_MS = 250;
 
 /** A server in a process of its own. What it writes goes to a file, as under systemd. */
 export class ServerProcess {
@@ -59,8 +59,8 @@ export class ServerProcess {
   /** User and system time so far, children included, in microseconds. */
   async cpuMicros() {
     const pids = await this.pids();
-    const times = await Promise.all(pids.map(cpuTicks));
-    return (times.reduce((sum, ticks) => sum + ticks, 0) / TICKS_PER_SECOND) * 1e6;
+    const times = await Promise.all(pids.map(cpuMicrosOf));
+    return times.reduce((sum, micros) => sum + micros, 0);
   }
 
   /** Resident memory of the process, in MiB. */
@@ -84,6 +84,15 @@ export class ServerProcess {
     if (text === undefined) return;
     this.#lines.text = text;
     this.#lines.expected += count;
+  }
+
+  /** Waits until its log has not grown for a while: pino's default destination is asynchronous, and loses lines at a SIGTERM. */
+  async logRests() {
+    let { size } = await stat(this.#logFile);
+    for (let before = -1; size > before; { size } = await stat(this.#logFile)) {
+      before = size;
+      await sleep(LOG_QUIET_MS);
+    }
   }
 
   /** Counts the lines, once it has stopped. @throws when a request's line is missing: it would not have been paid for. */
@@ -155,9 +164,12 @@ export async function accepts(port) {
   return connected;
 }
 
-async function cpuTicks(pid) {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The name, in brackets, may have spaces; utime and stime are the 12th and 13th field behind it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return stat === '' ? 0 : Number(fields[11]) + Number(fields[12]);
+/** The time each thread was on a CPU, as the scheduler counts it: in nanoseconds, where /proc's other times are in ticks of 10 ms. */
+async function cpuMicrosOf(pid) {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const times = threads.map(async (thread) => {
+    const schedstat = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0');
+    return Number(schedstat.split(' ', 1)[0]) / 1000;
+  });
+  return (await Promise.all(times)).reduce((sum, micros) => sum + micros, 0);
 }

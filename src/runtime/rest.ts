@@ -51,8 +51,8 @@ export interface RestOptions {
  * Collects garbage out of band: while the process has nothing else to do. V8 collects when it needs memory, so a process
  * that rests after a load keeps all that it took, most of it garbage, for as long as it rests (docs/performance.md).
  *
- * What was given back must be taken again, page by page, by the next load: its first second or two are slower, as after
- * a start. So a rest is long enough that a pause between two bursts is none.
+ * What was given back must be taken again, page by page, by the next load, and code that V8 dropped is compiled anew: the
+ * first second or two are slower, as after a start. So a rest is long enough that a pause between two bursts is none.
  *
  * Each step pauses the process for some tens of milliseconds. So it happens once after a load, and no more once a pause
  * was longer than `MOST_PAUSE_MS`.

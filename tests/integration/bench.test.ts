@@ -62,12 +62,17 @@ describe('npm run bench', () => {
 
   test.each<[string, string[], Record<string, string>, RegExp]>([
     ['an unknown option', ['--fast'], {}, /^bench: --fast is no option: .*--help.*\n$/],
-    ['a missing redis-server', ['--only=proxied'], { PATH: '' }, /^bench: needs redis-server: apt-get .*\n$/],
+    [
+      'a missing redis-server',
+      ['--only=proxied'],
+      { PATH: '' },
+      /^bench: needs redis-server and util-linux: apt-get .*\n$/,
+    ],
     [
       'a missing nginx',
       ['--only=nginx'],
       { PATH: '' },
-      /^bench: needs nginx and redis-server: apt-get .*\n$/,
+      /^bench: needs nginx and redis-server and util-linux: apt-get .*\n$/,
     ],
     ['a NODE_BINARY that is none', ['--only=bare'], { NODE_BINARY: '/no/node' }, /^bench: NODE_BINARY .*\n$/],
   ])('refuses %s before it starts anything', async (_what, args, env, message) => {

@@ -1,9 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ask, assertKeepsItsPromises, assertProven, type Answer } from '../../bench/lib/check.mjs';
+import { pin } from '../../bench/lib/pin.mjs';
 import { ServerProcess } from '../../bench/lib/server-process.mjs';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -74,3 +76,30 @@ describe('the lines that a server wrote are counted:', () => {
     await expect(server.countLines()).rejects.toThrow('logs-some: 3 requests, but 2 lines in the log');
   });
 });
+
+test('all servers get one core, and the client another where there are two', async () => {
+  const idle = () => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  const processes = [idle(), idle(), idle()];
+  const [load = 0, ...servers] = processes.map(({ pid }) => pid ?? 0);
+  try {
+    const before = await coresOf(load);
+    await pin(
+      servers.map((pid) => ({ pids: () => Promise.resolve([pid]) })),
+      { pid: load },
+    );
+    const [first, second] = await Promise.all(servers.map(coresOf));
+    expect(first).toMatch(/^\d+$/);
+    expect(second).toBe(first);
+    const client = await coresOf(load);
+    expect(client).toMatch(/^\d+$/);
+    // One core only: they share it.
+    expect(client === first).toBe(/^\d+$/.test(before));
+  } finally {
+    processes.forEach((child) => child.kill());
+  }
+});
+
+async function coresOf(pid: number): Promise<string> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return /^Cpus_allowed_list:\s*(.+)$/m.exec(status)?.[1] ?? '';
+}

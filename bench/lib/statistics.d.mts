@@ -1,0 +1,2 @@
+export function median(values: readonly number[]): number;
+export function errorOfMedian(values: readonly number[]): number;
