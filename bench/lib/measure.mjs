@@ -83,7 +83,11 @@ export async function run({ row, server, request }, load, amount) {
   const result = await load.run({ port: server.port, request, ...amount });
   const cpu = (await server.cpuMicros()) - before;
   if (result.errors > 0 || result.statuses[200] !== result.requests) {
-    throw new Error(`${row.title}: ${JSON.stringify({ ...result.statuses, errors: result.errors })}`);
+    const seen = JSON.stringify({ ...result.statuses, errors: result.errors });
+    const why = result.statuses[503]
+      ? ': too busy to measure, it refuses requests. What else runs on this machine?'
+      : '';
+    throw new Error(`${row.title}: ${seen}${why}`);
   }
   server.expectLines(row.logged, result.requests);
   return {
