@@ -20,9 +20,23 @@ async function bench(args: string[], env: Record<string, string> = {}) {
   return { out, err, code };
 }
 
+/** Again when other suites left the server so little of its core that it refused requests, which no bench may measure. */
+async function benchInPeace(args: string[]) {
+  for (let left = 4; left > 0; left--) {
+    const result = await bench(args);
+    if (!result.err.includes('too busy to measure')) return result;
+  }
+  return bench(args);
+}
+
 describeWithRedisServer('npm run bench', () => {
   test('measures a row beside bare Express', async () => {
-    const { out, err, code } = await bench(['--only=proxied', '--rounds=1', '--seconds=0.2', '--json']);
+    const { out, err, code } = await benchInPeace([
+      '--only=proxied',
+      '--rounds=1',
+      '--seconds=0.2',
+      '--json',
+    ]);
     expect({ err, code }).toEqual({ err: '', code: 0 });
     const { rows } = JSON.parse(out) as { rows: { id: string; micros: number; ratio: number }[] };
     expect(rows.map(({ id }) => id)).toEqual(['bare', 'proxied']);
