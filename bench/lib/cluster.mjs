@@ -15,17 +15,13 @@ export async function measureCluster(start, { load, rounds, milliseconds, say })
   try {
     const rates = [[], []];
     const turns = Math.max(1, Math.round((rounds * milliseconds) / TURN_MS));
-    for (const { port } of clusters)
-      await load.run({ port, request, connections: CONNECTIONS, milliseconds });
+    const answersOf = ({ port }, time) =>
+      load.run({ port, request, connections: CONNECTIONS, milliseconds: time });
+    for (const cluster of clusters) await answersOf(cluster, milliseconds);
     for (let turn = 1; turn <= turns; turn++) {
-      for (const [i, { port }] of clusters.entries()) {
+      for (const [i, cluster] of clusters.entries()) {
         say(`cluster, ${i + 1} of 2 workers, turn ${turn} of ${turns}`);
-        const result = await load.run({
-          port,
-          request,
-          connections: CONNECTIONS,
-          milliseconds: Math.min(TURN_MS, milliseconds),
-        });
+        const result = await answersOf(cluster, Math.min(TURN_MS, milliseconds));
         if (result.errors > 0) throw new Error(`cluster: ${result.errors} errors`);
         rates[i].push((result.requests / result.milliseconds) * 1000);
       }

@@ -1,5 +1,6 @@
-import { end, prepareAll, takeRounds, warmUp } from './measure.mjs';
+import { end, prepareAll, warmUp } from './measure.mjs';
 import { pin } from './pin.mjs';
+import { takeTurns } from './turns.mjs';
 
 /**
  * Measures a layer, and the usual package, in turns with what it is compared to: what a layer adds may be a hundredth of
@@ -13,7 +14,7 @@ export async function measureLayer({ rows, compared }, { start, running, context
   const jobs = (await prepareAll(rows, running)).filter(({ row }) => compared.has(row.id));
   await pin(Object.values(running), context.load);
   await warmUp(jobs, context);
-  const turns = await takeRounds(jobs, context);
+  const turns = await takeTurns(jobs, context);
   await end(running);
   return turns;
 }

@@ -1,45 +1,5 @@
 import { ask, assertKeepsItsPromises, assertProven } from './check.mjs';
 import { headersOf, requestFor } from './load.mjs';
-import { pin } from './pin.mjs';
-import { takeTurns } from './turns.mjs';
-
-/**
- * Measures the rows one after the other, each in turns with bare Express: a process that had to wait for all the others in
- * each round would be cold at its turn, and a template that had waited for REST_SECONDS would have given its memory back.
- *
- * @returns for each row, by id: its answer's size, and of each turn what `run` found of it and of bare Express.
- */
-export async function measureRows(rows, { start, running, context }) {
-  const answers = new Map();
-  const measured = new Map();
-  let bare;
-  for (const row of rows) {
-    running[row.server] ??= await start[row.server]();
-    const job = await prepare(row, running[row.server], answers);
-    // The first: plan.mjs sees to that.
-    bare ??= job;
-    await pin(Object.values(running), context.load);
-    await warmUp([job], context);
-    const turns = await takeRounds(job === bare ? [job] : [bare, job], context);
-    measured.set(row.id, {
-      row,
-      wireBytes: job.wireBytes,
-      turns: turns.map((turn) => ({ own: turn[row.id], bare: turn.bare })),
-    });
-    if (job.server !== bare.server) await end(running, [row.server]);
-  }
-  return measured;
-}
-
-/** As `takeTurns`, so many times. */
-export async function takeRounds(jobs, { rounds, ...context }) {
-  const turns = [];
-  for (let round = 0; round < rounds; round++) {
-    context.say(`${jobs.at(-1).row.title}: round ${round + 1} of ${rounds}`);
-    turns.push(...(await takeTurns(jobs, context)));
-  }
-  return turns;
-}
 
 /** Asks each row for what it answers. @throws when that is not what it should be. */
 export async function prepareAll(rows, started) {
@@ -57,7 +17,8 @@ export async function warmUp(jobs, { load, warmUpMs, say }) {
   }
 }
 
-async function prepare(row, server, answers) {
+/** Asks a row for what it answers; `answers` are those of the rows before. */
+export async function prepare(row, server, answers) {
   const login = row.login && (await ask(server, row.login, headersOf()));
   const cookie = login?.headers['set-cookie']?.[0].split(';', 1)[0];
   if (login && !cookie) throw new Error(`${row.title}: no session was made (${login.status} ${login.body})`);

@@ -11,7 +11,7 @@ import { servers } from './servers.mjs';
  * Prepares a measurement, lets it run, and cleans up.
  *
  * @param packages - what it needs.
- * @param measure - given all it works with; what it puts into `running` is stopped, and its log lines are counted.
+ * @param measure - given all it works with; what it leaves in `running` when it fails is stopped.
  * @returns what `measure` does.
  * @throws {Refusal} when something it needs is missing.
  */
@@ -33,8 +33,6 @@ export async function run({ packages, options }, measure) {
     for (const server of Object.values(running)) await server.stop();
     await redis?.stop();
   }
-  // Only now is every line written.
-  for (const server of Object.values(running)) await server.countLines();
   await rm(directory, { recursive: true });
   return result;
 }
