@@ -32,12 +32,13 @@ async function rssBytes({ child }: AppProcess): Promise<number> {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024;
 }
 
-/** Asks every half a second, as balancers do. */
+/** Asks now and every half a second, as balancers do. */
 function probing(url: string) {
   const statuses: number[] = [];
-  let asked: Promise<unknown> = Promise.resolve();
+  const ask = () => fetch(url).then(({ status }) => statuses.push(status));
+  let asked = ask();
   const timer = setInterval(() => {
-    asked = fetch(url).then(({ status }) => statuses.push(status));
+    asked = ask();
   }, 500);
   const stop = async () => {
     clearInterval(timer);
