@@ -8,18 +8,12 @@ import { heldLoad, newPrefix, silent, startInstance, until, type Instance } from
 import { testConfig } from '../support/config.ts';
 import { describeWithRedisServer } from '../support/describe-redis.ts';
 import { freePort, RedisServer } from '../support/redis-server.ts';
+import { timed } from '../support/timing.ts';
 
 const options = { ttl: 60, stale: 60, tags: ['tag'] };
 const failing = () => {
   throw new Error('must not load');
 };
-
-/** How long something takes, in milliseconds. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
 
 /** Redis behind a connection that can go silent without being closed, like one a firewall forgot. */
 async function startTunnel(port: number) {
