@@ -1,10 +1,10 @@
 // npm run soak [-- requests]: two million requests, and what has grown meanwhile: memory, open files, errors.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installApp } from './lib/app-under-test.mjs';
 import { ask } from './lib/check.mjs';
+import { temporaryDirectory } from './lib/leftovers.mjs';
 import { Load, headersOf, requestFor } from './lib/load.mjs';
 import { startRedis } from './lib/redis.mjs';
 import { servers } from './lib/servers.mjs';
@@ -21,7 +21,7 @@ const PATHS = [
 const SAMPLES = 20;
 
 const total = Number(process.argv[2] ?? 2_000_000);
-const directory = await mkdtemp(join(tmpdir(), 'soak-'));
+const directory = await temporaryDirectory('soak');
 const redis = await startRedis(directory);
 const load = new Load();
 const app = await installApp(join(directory, 'app'));

@@ -10,7 +10,7 @@ import { HELMET } from './rows.mjs';
  *   bench/servers/layers-own.mjs and layers-usual.mjs say so themselves.
  * - `redis`: sessions live in Redis, not in memory.
  * - `parts`: the layers it is made of, where it is more than the one of its name.
- * - `usual`: the package that most use for it, with its defaults, always on bare Express.
+ * - `usual`: the package that most use for it, with its defaults, on the same; `packages` where it is more than one.
  */
 const PROVEN = { proof: { path: '/bench/proof', status: 200 } };
 const COMPRESSES = { proof: { path: '/bench/list', status: 200, header: 'content-encoding' } };
@@ -45,6 +45,9 @@ export const layers = [
   {
     id: 'security-headers',
     title: 'security headers',
+    // Where X-Powered-By is off: it would be the response's first header, and they would be set one by one.
+    on: 'settings',
+    drops: ['etag', 'x-powered-by'],
     promises: HELMET,
     usual: { package: 'helmet', promises: HELMET },
   },
@@ -78,7 +81,7 @@ export const layers = [
     parts: ['session'],
     ...LOGGED_IN,
     promises: ['cache-control'],
-    usual: { package: 'express-session and connect-redis', parts: ['express-session'], ...LOGGED_IN },
+    usual: { package: 'express-session and connect-redis', packages: ['express-session'], ...LOGGED_IN },
   },
   { id: 'rate-limit', title: 'rate limit, in memory', promises: ['ratelimit', 'ratelimit-policy'] },
   { id: 'cache', title: 'response cache, of a small answer: a hit', promises: ['x-cache', 'age'] },
@@ -104,7 +107,7 @@ export const layers = [
     drops: ['etag', 'x-powered-by'],
     usual: {
       package: 'all four',
-      parts: ['helmet', 'pino-http', 'compression', 'express-session'],
+      packages: ['helmet', 'pino-http', 'compression', 'express-session'],
       ...PINO_LOGS,
       ...PROVEN,
       promises: [...HELMET, 'vary'],

@@ -1,7 +1,7 @@
 import { layers } from './layers.mjs';
 import { HELLO } from './rows.mjs';
 
-const BARE = { id: 'bare', title: 'bare Express 5', server: 'bare', path: HELLO, parts: [] };
+const BARE = { id: 'bare', title: 'bare Express 5', server: 'bare', path: HELLO, parts: [], packages: [] };
 
 /**
  * What it takes to measure the wanted layers. Of each: its rows, as in rows.mjs and with the parts their servers are made
@@ -16,26 +16,26 @@ export function planLayers({ only }) {
 /** Bare Express is there in any case: all must answer as it does. */
 function planLayer(layer) {
   const { on = 'bare', usual } = layer;
-  const below = layers.filter(({ id }) => id === on).map(ownRow);
-  const rows = [BARE, ...below, ownRow(layer), ...(usual ? [usualRow(layer)] : [])];
+  const below = layers.filter(({ id }) => id === on);
+  const rows = [BARE, ...below.map(ownRow), ownRow(layer), ...(usual ? [usualRow(layer, below)] : [])];
   return { layer, rows, compared: new Set([on, ...rows.slice(1).map(({ id }) => id)]) };
 }
 
 function ownRow(layer) {
-  return rowOf(layer, partsOf(layer));
+  return rowOf(layer, { parts: partsOf(layer), packages: [] });
 }
 
-function rowOf(layer, parts) {
-  return { ...layer, parts, server: nameOf(parts, layer), path: HELLO, same: 'bare' };
+/** On what the layer is on: what both add is added to the same. */
+function usualRow({ id, usual }, below) {
+  const { package: title, packages = [title] } = usual;
+  const drops = below.flatMap((layer) => layer.drops ?? []);
+  const row = rowOf({ ...usual, id: usualId(id), title, drops }, { parts: below.flatMap(partsOf), packages });
+  return { ...row, server: `usual-${row.server}` };
 }
 
-function usualRow({ id, usual }) {
-  const row = rowOf(usual, usual.parts ?? [usual.package]);
-  return { ...row, id: usualId(id), title: usual.package, server: `usual-${row.server}`, isUsual: true };
-}
-
-function nameOf(parts, { redis }) {
-  return [...parts, ...(redis ? ['redis'] : [])].join('-');
+function rowOf(layer, { parts, packages }) {
+  const server = [...parts, ...packages, ...(layer.redis ? ['redis'] : [])].join('-');
+  return { ...layer, parts, packages, server, path: HELLO, same: 'bare' };
 }
 
 /** The id of the row that measures a layer's usual package. */

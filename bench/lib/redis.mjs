@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endsWithThis } from './leftovers.mjs';
 import { findProgram } from './needs.mjs';
 import { accepts, freePort } from './server-process.mjs';
 
@@ -19,7 +20,7 @@ export async function startRedis(directory) {
     '--appendonly',
     'no',
   ];
-  const child = spawn(findProgram('redis-server'), args, { stdio: 'ignore' });
+  const child = endsWithThis(spawn(findProgram('redis-server'), args, { stdio: 'ignore' }));
   let failure;
   child.on('error', (error) => (failure = error));
   for (let attempt = 0; attempt < 200 && !failure; attempt++) {

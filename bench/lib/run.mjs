@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installApp } from './app-under-test.mjs';
+import { temporaryDirectory } from './leftovers.mjs';
 import { Load } from './load.mjs';
 import { assertCanRun } from './needs.mjs';
 import { startRedis } from './redis.mjs';
@@ -17,7 +17,7 @@ import { servers } from './servers.mjs';
  */
 export async function run({ packages, options }, measure) {
   assertCanRun(packages);
-  const directory = await mkdtemp(join(tmpdir(), 'bench-'));
+  const directory = await temporaryDirectory('bench');
   const running = {};
   const load = new Load();
   let redis;

@@ -4,6 +4,7 @@ import { open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endsWithThis } from './leftovers.mjs';
 
 /** How long a server may take until it answers, in milliseconds. */
 const START_MS = 20_000;
@@ -31,7 +32,7 @@ export class ServerProcess {
     server.#logFile = join(directory, `${name}.log`);
     const log = await open(server.#logFile, 'w');
     server.startedAt = performance.now();
-    server.#child = spawn(command, args, {
+    const child = spawn(command, args, {
       cwd,
       env: {
         PATH: process.env.PATH,
@@ -42,6 +43,7 @@ export class ServerProcess {
       },
       stdio: ['ignore', log.fd, log.fd],
     });
+    server.#child = endsWithThis(child);
     await log.close();
     await server.#answers(ready);
     server.startMs = performance.now() - server.startedAt;

@@ -33,7 +33,7 @@ export function servers({ app, directory, redisUrl }) {
     proxied: () =>
       ServerProcess.start(template('this-proxied', { COMPRESSION: 'off', TRUST_PROXY: 'loopback' })),
     alone: () => ServerProcess.start(template('this-alone', { COMPRESSION: 'on' })),
-    layers: ({ server, parts, isUsual, redis }) =>
+    layers: ({ server, parts, packages, redis }) =>
       ServerProcess.start(
         plain('layers', {
           name: `layers-${server}`,
@@ -42,7 +42,8 @@ export function servers({ app, directory, redisUrl }) {
             ...appEnv(redis && redisUrl),
             TRUST_PROXY: 'loopback',
             APP: app,
-            [isUsual ? 'PACKAGES' : 'LAYERS']: parts.join(','),
+            LAYERS: parts.join(','),
+            PACKAGES: packages.join(','),
           },
           cwd: app,
         }),

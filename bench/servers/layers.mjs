@@ -1,5 +1,5 @@
-// Express with the layers of this template that LAYERS names, or the packages that PACKAGES does: with commas, in the order
-// in which requests pass them. Without either it is bare Express.
+// Express with the layers of this template that LAYERS names, and then the packages that PACKAGES does: with commas, in the
+// order in which requests pass them. Without either it is bare Express.
 // They are measured on /bench/hello; the other routes are for what the harness must know before that.
 import { createServer } from 'node:http';
 import express from 'express';
@@ -22,7 +22,8 @@ const stack = {
 if (LAYERS) {
   const { addOwn } = await import('./layers-own.mjs');
   await addOwn(LAYERS.split(','), stack);
-} else if (PACKAGES) {
+}
+if (PACKAGES) {
   const { addUsual } = await import('./layers-usual.mjs');
   await addUsual(PACKAGES.split(','), stack);
 }

@@ -26,8 +26,10 @@ export function cors({ origins = [] }: { origins?: readonly string[] } = {}): Re
     exposedHeaders: EXPOSED_HEADERS,
   });
   return (req, res, next) => {
-    if (req.method === 'OPTIONS' && !req.headers['access-control-request-method']) {
-      // No preflight: somebody asks for the Allow header. The cors package would answer it as one.
+    const { origin, 'access-control-request-method': method } = req.headers;
+    // Nobody asks what a page of another origin may do: a browser names the origin, and in a preflight the method. The
+    // package would send half of the headers all the same, and answer an OPTIONS that asks for Allow as a preflight.
+    if (origin === undefined || (req.method === 'OPTIONS' && !method)) {
       res.vary('Origin');
       next();
       return;

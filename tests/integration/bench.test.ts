@@ -1,8 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { until } from '../support/caches.ts';
+import { isRunning } from '../support/cluster/processes.ts';
 import { describeWithRedisServer } from '../support/describe-redis.ts';
 
 const BENCH = fileURLToPath(new URL('../../bench/bench.mjs', import.meta.url));
@@ -18,6 +23,11 @@ async function bench(args: string[], env: Record<string, string> = {}) {
     once(child, 'close') as Promise<[number]>,
   ]);
   return { out, err, code };
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const pids = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return pids.trim().split(' ').filter(Boolean).map(Number);
 }
 
 /** Again when other suites left the server so little of its core that it refused requests, which no bench may measure. */
@@ -46,6 +56,31 @@ describeWithRedisServer('npm run bench', () => {
       expect(ratio).toBeCloseTo((bare?.micros ?? 0) / micros);
     }
   }, 60_000);
+
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'leaves nothing behind when a %s cuts it short',
+    async (signal) => {
+      const folder = await mkdtemp(join(tmpdir(), 'bench-test-'));
+      const args = [BENCH, '--only=proxied', '--seconds=60'];
+      const child = spawn(process.execPath, args, {
+        env: { PATH: process.env.PATH, TMPDIR: folder },
+        stdio: 'ignore',
+      });
+      const ended = once(child, 'exit');
+      let pids: number[] = [];
+      // Redis, the client, bare Express, the template.
+      await until(async () => {
+        pids = await childrenOf(child.pid ?? 0);
+        return pids.length === 4;
+      }, 30_000);
+      child.kill(signal);
+      expect(await ended).toEqual([null, signal]);
+      await until(() => !pids.some(isRunning), 10_000);
+      await until(async () => (await readdir(folder)).length === 0);
+      await rmdir(folder);
+    },
+    60_000,
+  );
 });
 
 describe('npm run bench', () => {
@@ -58,7 +93,7 @@ describe('npm run bench', () => {
         { id: 'context', on: 'access-log', micros: expect.any(Number) },
         {
           id: 'security-headers',
-          on: 'bare',
+          on: 'settings',
           micros: expect.any(Number),
           usual: { package: 'helmet', micros: expect.any(Number) },
         },

@@ -70,9 +70,9 @@ describe('a run takes along', () => {
     const { plans } = planLayers(readOptions(['--layers', '--only=context,security-headers']));
     expect(plans.map(ids)).toEqual([
       ['bare', 'access-log', 'context'],
-      ['bare', 'security-headers', 'usual-security-headers'],
+      ['bare', 'settings', 'security-headers', 'usual-security-headers'],
     ]);
-    expect(plans.map(({ compared }) => [...compared][0])).toEqual(['access-log', 'bare']);
+    expect(plans.map(({ compared }) => [...compared][0])).toEqual(['access-log', 'settings']);
   });
 
   test('Redis and nginx only where they are needed', () => {
