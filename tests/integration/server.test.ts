@@ -41,8 +41,8 @@ describe('the built server', () => {
 
   test('does so in under a second', async () => {
     const end = () => timed(() => start({ PORT: 'eighty' }).exit());
-    expect(await shortest(1000, end)).toBeLessThan(1000);
-  });
+    expect(await shortest(1000, end, { attempts: 20 })).toBeLessThan(1000);
+  }, 60_000);
 
   test('says so when its port is taken, and exits with 1', async () => {
     const other = createServer().listen(0, '127.0.0.1');

@@ -105,12 +105,9 @@ describe('the stop', () => {
     async (signal) => {
       const cluster = await suite.start();
       const pids = await cluster.workers();
-      const slow = cluster.json('/test/slow?ms=2000');
-      await cluster.untilStatus('it is in flight', ({ workers }) =>
-        workers.some(({ inFlight }) => inFlight === 1),
-      );
+      const { answer } = await cluster.askSlowly(2000);
       cluster.signalGroup(signal);
-      expect(await slow).toEqual({ pid: expect.any(Number) });
+      expect(await answer).toEqual({ pid: expect.any(Number) });
       expect(await cluster.exit()).toEqual({ code: 0, signal: null });
       expect(pids.filter(isRunning)).toEqual([]);
       expect(cluster.lines('worker left', { code: 0 })).toHaveLength(2);
@@ -155,12 +152,9 @@ describe('the stop', () => {
   test('by the death of the primary: workers answer what is in flight and leave, none is orphaned', async () => {
     const cluster = await suite.start();
     const pids = await cluster.workers();
-    const slow = cluster.json('/test/slow?ms=1500');
-    await cluster.untilStatus('it is in flight', ({ workers }) =>
-      workers.some(({ inFlight }) => inFlight === 1),
-    );
+    const { answer } = await cluster.askSlowly(1500);
     cluster.signal('SIGKILL');
-    expect(await slow).toEqual({ pid: expect.any(Number) });
+    expect(await answer).toEqual({ pid: expect.any(Number) });
     await cluster.until('the workers have left', () => !pids.some(isRunning));
   }, 60_000);
 

@@ -21,7 +21,7 @@ export interface ClusterOptions {
 }
 
 /** How long anything may take on a busy machine, in seconds. */
-const PATIENCE_SECONDS = 60;
+const PATIENCE_SECONDS = 45;
 
 /** The built app as `npm start` runs it, in a process group of its own. Two workers unless `env` says otherwise. */
 export class ClusterProcess {
@@ -165,6 +165,17 @@ export class ClusterProcess {
   async json(path: string): Promise<Record<string, unknown>> {
     const response = await fetch(this.url + path, { headers: { connection: 'close' } });
     return (await response.json()) as Record<string, unknown>;
+  }
+
+  /**
+   * Asks for an answer that takes so many milliseconds, and waits until a worker is at it. The status would tell, too, but
+   * a second late: then the request may be through.
+   */
+  async askSlowly(ms: number): Promise<{ answer: Promise<Record<string, unknown>> }> {
+    const answer = this.json(`/test/slow?ms=${ms}`);
+    answer.catch(() => undefined);
+    await this.logged('in flight');
+    return { answer };
   }
 
   async exit(): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
