@@ -1,5 +1,6 @@
 import { get as httpGet } from 'node:http';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -396,27 +397,17 @@ async function* breaking() {
 }
 
 describe('what a handler sees and does', () => {
-  test('stays the same: params, query, locals, log, the current request, streams and sendFile', async () => {
+  test('stays the same: params, query, log, the current request, streams and sendFile', async () => {
     const { cached } = cachedRoutes();
     const seen: unknown[] = [];
     const { url } = await start((app) => {
-      app.use((_req, res, next) => {
-        res.locals.word = 'local';
-        next();
-      });
       app.get(
         '/things/:id',
         cached(minute, async (req, res) => {
           await sleep(1);
           req.log.info('from the handler');
-          seen.push(
-            req.params.id,
-            req.query.q,
-            res.locals.word,
-            currentRequestId() === req.id,
-            res.req === req,
-          );
-          seen.push(req.host, req.method, req.protocol, typeof req.ip, req.get('host') === req.host);
+          seen.push(req.params.id, req.query.q, req.path, currentRequestId() === req.id, res.req === req);
+          seen.push(req.host, req.method, req.protocol, req.originalUrl, req.get('host') === req.host);
           res.writeHead(200, { 'X-Own': 'yes' });
           res.write('in ');
           res.end('parts');
@@ -426,6 +417,12 @@ describe('what a handler sees and does', () => {
         '/file',
         cached(minute, (_req, res) => {
           res.sendFile(new URL(import.meta.url).pathname);
+        }),
+      );
+      app.get(
+        '/no-file',
+        cached(minute, (_req, res) => {
+          res.sendFile('/there/is/no/such/file');
         }),
       );
       app.get(
@@ -442,7 +439,9 @@ describe('what a handler sees and does', () => {
       expect(String(answer.body)).toBe('in parts');
     }
     const host = new URL(url).host;
-    expect(seen).toEqual(['7', 'x', 'local', true, true, host, 'GET', 'http', 'string', true]);
+    const whole = '/things/7?q=x';
+    expect(seen).toEqual(['7', 'x', '/things/7', true, true, host, 'GET', 'http', whole, true]);
+    expect((await ask(`${url}/no-file`)).status).toBe(404);
     const file = await ask(`${url}/file`);
     expect(String(file.body)).toContain('sendFile');
     expect((await ask(`${url}/file`)).headers).toMatchObject({ 'x-cache': 'HIT', etag: file.headers.etag });
@@ -500,6 +499,30 @@ describe('the key', () => {
   const telling: RequestHandler = (req, res) => {
     res.json([req.headers, req.host, req.hostname, req.protocol, req.query, req.originalUrl, req.rawHeaders]);
   };
+
+  test('need not have in it who asks: what middleware found out about the client is hidden from the handler', async () => {
+    const { cached } = cachedRoutes();
+    const { url } = await start((app) => {
+      app.use((req, res, next) => {
+        Object.assign(req, { user: req.get('x-api-key'), session: { user: 'ada' } });
+        res.locals.user = req.get('x-api-key');
+        next();
+      });
+      app.get(
+        '/',
+        cached(minute, async (req, res) => {
+          const { user, session, ip, ips, socket } = req as typeof req & { user?: string };
+          // Its body is nobody's: it is empty, and ends.
+          const body = await text(req);
+          res.json([user, session, res.locals, ip, ips, socket, body, Object.keys(req).includes('user')]);
+        }),
+      );
+    });
+    const answer = await ask(url, { headers: { 'X-API-Key': 'of ada' } });
+    expect(JSON.parse(String(answer.body))).toEqual([null, null, {}, null, [], null, '', false]);
+    const other = await ask(url, { headers: { 'X-API-Key': 'of grace' } });
+    expect([other.headers['x-cache'], String(other.body)]).toEqual(['HIT', String(answer.body)]);
+  });
 
   test("has in it all that a handler sees, so that nobody can put anything into another one's answer", async () => {
     const { cached } = cachedRoutes();

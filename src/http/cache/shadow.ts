@@ -1,4 +1,9 @@
-import { ServerResponse, type IncomingHttpHeaders, type OutgoingHttpHeader } from 'node:http';
+import {
+  IncomingMessage,
+  ServerResponse,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeader,
+} from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 
 /** What a handler answered, whole. */
@@ -19,7 +24,8 @@ export class NotCaptured extends Error {
  * that waits, none of them can end it by leaving, and a refresh in the background has no client at all.
  *
  * The handler sees the URL, the scheme, the Host and the headers in `vary`: what its answer may depend on is exactly
- * what the cache's key is made of. It sees no cookie and no session, no condition, no range and no Accept-Encoding.
+ * what the cache's key is made of. It sees no cookie, no session and no address, no condition, no range and no
+ * Accept-Encoding, and nothing that middleware found out about the client: `req.user`, `res.locals`.
  *
  * @param maxBytes - the largest body to hold.
  * @throws {NotCaptured}, or what the handler throws or hands to `next`.
@@ -40,6 +46,8 @@ export function runOnShadow(
       const leaves = !error || error === 'route' || error === 'router';
       fail(leaves ? new NotCaptured('left to the next handler') : error);
     };
+    // Where res.sendFile and res.render go with an error.
+    shadowReq.next = next;
     try {
       Promise.resolve(handler(shadowReq, shadowRes.response, next)).catch(fail);
     } catch (error) {
@@ -48,23 +56,28 @@ export function runOnShadow(
   });
 }
 
-/** The request as it is for everybody who asks under the same key. What was put on it (its id, its log) is still there. */
+/**
+ * The request as it is for everybody who asks under the same key: one that never had a client. Whose it is only the log
+ * tells, and the id, for that.
+ */
 function shadowRequest(req: Request, vary: readonly string[]): Request {
   const headers: IncomingHttpHeaders = {};
   for (const name of ['host', ...vary]) {
     if (req.headers[name] !== undefined) headers[name] = req.headers[name];
   }
-  const { protocol, secure, host, hostname, params, url, baseUrl } = req;
-  const own = { protocol, secure, host, hostname, params, url, baseUrl };
-  const blanks = {
-    method: 'GET',
-    headers,
-    rawHeaders: [],
-    headersDistinct: {},
-    cookies: {},
-    session: undefined,
-  };
-  return Object.create(req, descriptors({ ...own, ...blanks })) as Request;
+  const { app, baseUrl, host, hostname, id, log, originalUrl, params, protocol, secure, startedAt, url } =
+    req;
+  const route: unknown = req.route;
+  const same = { app, baseUrl, host, hostname, originalUrl, params, protocol, route, secure, url };
+  const ours = { id, log, startedAt };
+  const blanks = { method: 'GET', headers, headersDistinct: {}, cookies: {}, ip: undefined, ips: [] };
+  const shadow = new IncomingMessage(undefined as never);
+  // It has no body: who reads it is at its end at once.
+  shadow.push(null);
+  shadow.complete = true;
+  // The app's own prototype, with what the app may have added.
+  Object.setPrototypeOf(shadow, Object.getPrototypeOf(req) as object);
+  return Object.defineProperties(shadow, descriptors({ ...same, ...ours, ...blanks })) as Request;
 }
 
 /** Plain properties, also where the prototype has a getter without a setter. */
@@ -102,7 +115,7 @@ class ShadowResponse {
     ) as Response;
     this.response = Object.assign(res, {
       req,
-      locals: original.locals,
+      locals: Object.create(null) as object,
       writeHead: (...args: unknown[]) => this.#writeHead(args),
       write: (...args: WriteArguments) => this.#write(args),
       end: (...args: WriteArguments) => this.#end(args),
