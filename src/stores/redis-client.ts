@@ -33,9 +33,28 @@ const RESILIENT = {
   autoResubscribe: false,
   // How long a closed connection may linger; ioredis' 2 s would hold up the end of the process.
   disconnectTimeout: 200,
-  // A master that became a replica (failover) refuses writes: reconnect, which asks for the master, and send again.
-  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
 } as const satisfies Options;
+
+/** Between two reconnects because of refused writes, in milliseconds: doubling, for what refuses them may go on to. */
+const FIRST_READ_ONLY_PAUSE_MS = 1000;
+const MAX_READ_ONLY_PAUSE_MS = 60_000;
+
+/**
+ * A master that became a replica (failover) refuses writes: connecting anew asks again which one is the master. Not at
+ * each refusal: where that changes nothing, reads are still answered, and a connection that is cut answers none.
+ */
+function reconnectWhenReadOnly(): Options['reconnectOnError'] {
+  let pause = 0;
+  let notBefore = -Infinity;
+  return ({ message }) => {
+    const now = performance.now();
+    if (!message.startsWith('READONLY') || now < notBefore) return false;
+    const isNew = now > notBefore + MAX_READ_ONLY_PAUSE_MS;
+    pause = isNew ? FIRST_READ_ONLY_PAUSE_MS : Math.min(2 * pause, MAX_READ_ONLY_PAUSE_MS);
+    notBefore = now + pause;
+    return 1;
+  };
+}
 
 /** Milliseconds until the next attempt: doubling from 200 to 1,000, with jitter so that workers don't come in step. */
 function retryDelayMs(attempt: number): number {
@@ -50,6 +69,7 @@ function retryDelayMs(attempt: number): number {
 export function createRedisClient(target: RedisTarget, { socketTimeout = true } = {}): RedisClient {
   const options: Options = {
     ...RESILIENT,
+    reconnectOnError: reconnectWhenReadOnly(),
     ...(socketTimeout && { socketTimeout: SOCKET_TIMEOUT_MS }),
     ...loginOf(target),
   };

@@ -2,11 +2,13 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { createCache } from '../../src/stores/cache/cache.ts';
 import { connectRedis } from '../../src/stores/redis.ts';
 import { heldLoad, newPrefix, silent, startInstance, until, type Instance } from '../support/caches.ts';
 import { testConfig } from '../support/config.ts';
 import { describeWithRedisServer } from '../support/describe-redis.ts';
+import { LogLines } from '../support/http.ts';
 import { freePort, RedisServer } from '../support/redis-server.ts';
 import { timed } from '../support/timing.ts';
 
@@ -131,6 +133,47 @@ describeWithRedisServer('while Redis', () => {
     server.resume();
     await until(async () => (await b.cache.wrap('key', options, () => 'newer')) === 'newer');
   });
+
+  test.each([
+    ['is a replica', ['REPLICAOF', '127.0.0.1', '1'], ['REPLICAOF', 'NO', 'ONE']],
+    [
+      'has too few replicas',
+      ['CONFIG', 'SET', 'min-replicas-to-write', '1'],
+      ['CONFIG', 'SET', 'min-replicas-to-write', '0'],
+    ],
+  ])(
+    'refuses writes, for it %s: reads go on, a purge waits, and the log says so once',
+    async (_why, refuse, accept) => {
+      const log = new LogLines();
+      const c = await startInstance(server.url, prefix, { logger: pino({ level: 'info' }, log) });
+      try {
+        await c.cache.wrap('key', options, () => 'old');
+        await until(async () => (await b.cache.wrap('key', options, failing)) === 'old');
+        await b.redis.client.call(...(refuse as [string]));
+        log.lines.length = 0;
+        await c.cache.purgeKey('key');
+        let answered = 0;
+        for (let asked = 0; asked < 100; asked++) {
+          answered += await c.redis.client.ping().then(
+            () => 1,
+            () => 0,
+          );
+          await sleep(20);
+        }
+        // It connects anew in case there is another master: twice in these two seconds, a third of a second each.
+        expect(answered).toBeGreaterThanOrEqual(50);
+        const said = (text: string) => log.lines.filter(({ msg }) => String(msg).includes(text));
+        expect(said('a cache purge waits')).toHaveLength(1);
+        expect(said('redis is down').length).toBeLessThanOrEqual(2);
+        await b.redis.client.call(...(accept as [string]));
+        await until(async () => (await b.cache.wrap('key', options, () => 'new')) === 'new', 10_000);
+        expect(said('redis takes cache purges again')).toHaveLength(1);
+      } finally {
+        await c.close();
+      }
+    },
+    30_000,
+  );
 
   test('loses the connection that hears purges, memory counts for less than a second', async () => {
     await b.cache.wrap('key', options, () => 'old');

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { changeLog, type ChangeLog } from '../../runtime/change-log.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { RedisNames } from './names.ts';
 import { VERSION_SECONDS } from './shared.ts';
@@ -9,6 +10,13 @@ const TICK_MS = 300;
 
 /** So many heartbeats that went out and did not come in: the connection is open but dead. */
 const UNHEARD_LIMIT = 6;
+
+/**
+ * How long purges wait that a Redis refused which is there, in milliseconds: doubling from a second. A replica, or one
+ * without memory, may refuse for hours, and each try may cost the connection (redis-client.ts).
+ */
+const FIRST_RETRY_MS = 1000;
+const MAX_RETRY_MS = 30_000;
 
 /** More purges than this are not remembered while Redis is away. */
 const MAX_PENDING = 10_000;
@@ -36,8 +44,11 @@ export class Purges {
   readonly #parts: PurgeParts;
   readonly #timer: NodeJS.Timeout;
   readonly #heartbeats: string;
-  /** Purges that Redis was not there for. */
+  readonly #log: ChangeLog;
+  /** Purges that Redis was not there for, or refused. */
   readonly #pending = new Set<string>();
+  #retryMs = FIRST_RETRY_MS;
+  #retryAt = 0;
   #listening = false;
   #subscribing = false;
   #heardUntil = -Infinity;
@@ -45,10 +56,14 @@ export class Purges {
 
   constructor(parts: PurgeParts) {
     this.#parts = parts;
+    this.#log = changeLog(parts.logger, {
+      failed: 'a cache purge waits for redis',
+      worked: 'redis takes cache purges again',
+    });
     this.#heartbeats = `${parts.names.channel}:${randomUUID()}`;
     const { redis, subscriber } = parts;
     redis.onChange((up) => {
-      if (up) this.#sendPending();
+      if (up) void this.#sendPending();
     });
     subscriber?.onChange((up) => {
       this.#stopListening();
@@ -70,11 +85,17 @@ export class Purges {
 
   /** Resolves when Redis has it; where Redis is away it is sent as soon as that is back. Never fails. */
   async send(name: string): Promise<void> {
-    const { redis, names, logger, onPurge } = this.#parts;
+    const { redis, onPurge } = this.#parts;
     onPurge(name);
+    if (redis.isUp()) await this.#publish(name);
+    else this.#postpone(name, new Error('redis is away'));
+  }
+
+  /** @returns whether Redis took it. */
+  async #publish(name: string): Promise<boolean> {
+    const { redis, names, onPurge } = this.#parts;
+    const { client } = redis;
     try {
-      if (!redis.isUp()) throw new Error('redis is away');
-      const { client } = redis;
       await client.set(names.version(name), randomUUID(), 'EX', VERSION_SECONDS);
       // Only now: who hears it looks the version up.
       await Promise.all([
@@ -83,10 +104,17 @@ export class Purges {
       ]);
       // Between the first time and the new version, somebody may have put the old entry back into memory.
       onPurge(name);
-    } catch (err) {
-      if (this.#pending.size === 0) logger.warn({ err }, 'a cache purge waits for redis');
-      if (this.#pending.size < MAX_PENDING) this.#pending.add(name);
+      this.#log.worked();
+      return true;
+    } catch (error) {
+      this.#postpone(name, error);
+      return false;
     }
+  }
+
+  #postpone(name: string, error: unknown): void {
+    this.#log.failed(error);
+    if (this.#pending.size < MAX_PENDING) this.#pending.add(name);
   }
 
   async close(): Promise<void> {
@@ -100,7 +128,7 @@ export class Purges {
   #tick(): void {
     const { redis, subscriber } = this.#parts;
     if (redis.isUp()) {
-      this.#sendPending();
+      void this.#sendPending();
       if (this.#listening) void this.#beat(redis);
     }
     if (!subscriber?.isUp()) return;
@@ -149,10 +177,18 @@ export class Purges {
     }
   }
 
-  #sendPending(): void {
+  async #sendPending(): Promise<void> {
+    if (this.#pending.size === 0 || performance.now() < this.#retryAt) return;
     const names = [...this.#pending];
     this.#pending.clear();
-    for (const name of names) void this.send(name);
+    for (const name of names) this.#parts.onPurge(name);
+    const taken = await Promise.all(names.map((name) => this.#publish(name)));
+    if (taken.every(Boolean)) {
+      this.#retryMs = FIRST_RETRY_MS;
+      return;
+    }
+    this.#retryAt = performance.now() + this.#retryMs;
+    this.#retryMs = Math.min(2 * this.#retryMs, MAX_RETRY_MS);
   }
 }
 
