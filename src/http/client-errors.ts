@@ -35,12 +35,28 @@ export function answerClientErrors(server: Server, logger: Logger): void {
     const code = PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST';
     if (response) refuseRequest(response, code);
     else refuseConnection(socket, code, logger, error.code);
-    // A client that goes on sending must not keep the socket open after its answer.
-    setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+    takeLeave(socket);
   });
   server.on('connect', (_request, socket) => {
+    // Node has left it to us: nobody else listens to its errors, which would end the process, or reads what else it sends.
+    socket.on('error', () => socket.destroy()).resume();
+    const before = responseOn(socket);
+    if (before) {
+      // A request that came before it gets its answer, and nothing after it.
+      before.shouldKeepAlive = false;
+      before.on('close', () => {
+        takeLeave(socket);
+      });
+      return;
+    }
     refuseConnection(socket, 'METHOD_NOT_ALLOWED', logger, 'CONNECT');
+    takeLeave(socket);
   });
+}
+
+/** A client that goes on sending, or does not close its side, must not keep the socket open after its answer. */
+function takeLeave(socket: Duplex): void {
+  setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
 }
 
 /** The response that was being prepared on the socket: Node keeps it there. */

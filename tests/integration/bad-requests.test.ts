@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -260,6 +262,39 @@ describe('what is hardly HTTP', () => {
     expect(answer).toMatch(/\r\n\r\nslow$/);
     await sleep(50);
     expect(served.log.lines.slice(before)).toEqual([expect.objectContaining({ status: 200 })]);
+  });
+
+  test('a CONNECT behind a whole request leaves that its answer, too', async () => {
+    const answer = await sendRaw(
+      served.port,
+      'GET /slow HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nslow$/);
+  });
+
+  test('a client that resets its connection after a CONNECT, or just leaves, does no harm', async () => {
+    const before = served.log.lines.length;
+    for (let client = 0; client < 40; client++) {
+      const socket = connect(served.port, '127.0.0.1');
+      await once(socket, 'connect');
+      socket.write('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
+      if (client % 2) socket.resetAndDestroy();
+      else socket.destroy();
+    }
+    // A reset may overtake the request.
+    await served.log.waitFor(before + 20);
+    expect((await fetch(`${served.url}/things`)).status).toBe(200);
+  });
+
+  test('a client that stays after a CONNECT was refused is not waited for', async () => {
+    const accepted = once(served.server, 'connection') as Promise<[Socket]>;
+    const socket = connect({ port: served.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined).write('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [ours] = await accepted;
+    await once(socket.resume(), 'end');
+    expect(ours.destroyed).toBe(false);
+    await once(ours, 'close');
+    socket.destroy();
   });
 
   test('the last of 3,000 small headers counts like the first', async () => {
