@@ -1,9 +1,11 @@
+import { mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { destination, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+import { dirname } from 'node:path';
+import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import type * as v from 'valibot';
 import { loadLaunch, type Config } from '../config.ts';
 import { problemOf } from '../config/schemas.ts';
-import { batchLines, BATCHED } from './log-batch.ts';
+import { LogOutput } from './log-output.ts';
 
 export type { Logger } from 'pino';
 
@@ -100,7 +102,7 @@ function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
     if (pretty) return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', sync: true });
   }
   const { pm2LogFile } = loadLaunch();
-  return pm2LogFile === undefined ? batchLines(destination({ dest: 1, ...BATCHED })) : openPm2Log(pm2LogFile);
+  return pm2LogFile === undefined ? new LogOutput(1) : openPm2Log(pm2LogFile);
 }
 
 /**
@@ -109,13 +111,20 @@ function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
  * who look at `pm2 logs` right now.
  */
 function openPm2Log(file: string): DestinationStream {
-  const lines = destination({ dest: file, append: true, mkdir: true, sync: false });
+  // eslint-disable-next-line n/no-sync -- at the start
+  mkdirSync(dirname(file), { recursive: true });
+  // eslint-disable-next-line n/no-sync -- as above
+  const lines = new LogOutput(openSync(file, 'a'));
   return {
     write: (line) => {
       lines.write(line);
       if (process.connected) process.send?.({ type: 'log:out', data: line }, undefined, {}, () => undefined);
     },
-  };
+    flushSync: () => {
+      // eslint-disable-next-line n/no-sync -- pino's, for the end of the process
+      lines.flushSync();
+    },
+  } as DestinationStream;
 }
 
 /** pino-pretty is a devDependency: a host without it gets JSON. */
