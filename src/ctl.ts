@@ -14,7 +14,8 @@ const USAGE = `Controls the app that npm start runs.
   npm run ctl -- log-level LEVEL              fatal, error, warn, info, debug, trace or silent, until it is restarted
 
 --json prints the answer as JSON. The socket is CONTROL_SOCKET's.
-Exit codes: 0 done, 1 could not be done, 2 wrong usage, 3 nothing runs (or it is somebody else's).
+Exit codes: 0 done, 1 could not be done, 2 wrong usage, 3 nothing runs (or it is somebody else's),
+78 the configuration is wrong.
 `;
 
 const COMMANDS = ['status', 'reload', 'scale', 'stop', 'cpu-profile', 'heap-snapshot', 'log-level'];
@@ -33,7 +34,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (json) process.stdout.write(`${JSON.stringify(answer.ok ? answer.result : answer)}\n`);
   else if (answer.ok) process.stdout.write(`${describe(command, answer.result)}\n`);
   else process.stderr.write(`${answer.error}\n`);
-  return answer.ok ? EXIT.done : EXIT.failed;
+  if (answer.ok) return EXIT.done;
+  return answer.usage ? EXIT.usage : EXIT.failed;
 }
 
 function describe(command: string, result: unknown): string {

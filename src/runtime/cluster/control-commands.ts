@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { maxWorkers } from './concurrency.ts';
-import type { ControlCommands } from './control.ts';
+import { WrongUsage, type ControlCommands } from './control.ts';
 import type { Question } from './messages.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { WorkerProcess } from './worker-process.ts';
@@ -47,7 +47,8 @@ export function controlCommands(supervisor: Supervisor, config: Settings): Contr
       return diagnose(workerOf(supervisor, slot), { type: 'heap-snapshot', file }, SNAPSHOT_TIMEOUT_MS);
     },
     'log-level': ([level = '']) => {
-      if (!LOG_LEVELS.includes(level)) throw new Error(`log-level takes one of: ${LOG_LEVELS.join(', ')}`);
+      if (!LOG_LEVELS.includes(level))
+        throw new WrongUsage(`log-level takes one of: ${LOG_LEVELS.join(', ')}`);
       supervisor.setLogLevel(level);
       return { level };
     },
@@ -72,7 +73,7 @@ export function scaleTo(supervisor: Supervisor, config: Pick<Config, 'STORE'>, c
 
 function parseCount(wanted: string | undefined, current: number): number {
   const [, sign, digits] = /^([+-]?)(\d{1,4})$/.exec(wanted ?? '') ?? [];
-  if (digits === undefined) throw new Error('scale takes a number of workers: 4, +1 or -1');
+  if (digits === undefined) throw new WrongUsage('scale takes a number of workers: 4, +1 or -1');
   if (!sign) return Number(digits);
   return current + Number(`${sign}${digits}`);
 }
@@ -80,7 +81,7 @@ function parseCount(wanted: string | undefined, current: number): number {
 function parseSeconds(text: string | undefined): number {
   const seconds = text === undefined ? DEFAULT_PROFILE_SECONDS : Number(text);
   if (seconds > 0 && seconds <= MAX_PROFILE_SECONDS) return seconds;
-  throw new Error(`cpu-profile takes a number of seconds up to ${MAX_PROFILE_SECONDS}`);
+  throw new WrongUsage(`cpu-profile takes a number of seconds up to ${MAX_PROFILE_SECONDS}`);
 }
 
 /** The one that serves in the slot: during a replacement that is the older one. */

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Logger } from '../logger.ts';
@@ -10,7 +10,14 @@ export interface ControlRequest {
 }
 
 export type ControlAnswer =
-  { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: string };
+  | { readonly ok: true; readonly result: unknown }
+  /** `usage`: the question was wrong, not the answer. */
+  | { readonly ok: false; readonly error: string; readonly usage?: true };
+
+/** A command was asked for in a way that no state of the app would make right. */
+export class WrongUsage extends Error {
+  override readonly name = 'WrongUsage';
+}
 
 export type ControlCommands = Readonly<Record<string, (args: readonly string[]) => unknown>>;
 
@@ -56,8 +63,13 @@ async function bind(server: Server, path: string): Promise<void> {
   await once(server, 'listening');
 }
 
-/** A primary that was killed leaves its socket behind. One that runs is left alone: listening then fails. */
+/**
+ * A primary that was killed leaves its socket behind. One that runs is left alone: listening then fails. So does it with
+ * a file of another kind, to which nobody can connect either.
+ */
 async function removeStale(path: string): Promise<void> {
+  const file = await lstat(path).catch(() => undefined);
+  if (!file?.isSocket()) return;
   const probe = connect(path);
   try {
     await once(probe, 'connect');
@@ -111,11 +123,12 @@ async function carryOut(line: string, commands: ControlCommands, logger: Logger)
   try {
     const { command, args } = parse(line);
     const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
-    if (!run) throw new Error(`there is no command "${command}": ${Object.keys(commands).join(', ')}`);
+    if (!run) throw new WrongUsage(`there is no command "${command}": ${Object.keys(commands).join(', ')}`);
     if (command !== 'status') logger.info({ command, args }, 'control');
     return { ok: true, result: await run(args) };
   } catch (error) {
-    return { ok: false, error: (error as Error).message };
+    const { message } = error as Error;
+    return { ok: false, error: message, ...(error instanceof WrongUsage && { usage: true as const }) };
   }
 }
 

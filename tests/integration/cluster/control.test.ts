@@ -69,7 +69,7 @@ describe('npm run ctl', () => {
     expect(await json(cluster, 'scale', '1')).toEqual({ from: 3, to: 1 });
     expect(await run('scale', '-1')).toMatchObject({ code: 1, stderr: expect.stringContaining('least') });
     expect(await run('scale', 'many')).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining('4, +1 or -1'),
     });
 
@@ -105,7 +105,7 @@ describe('npm run ctl', () => {
     await cluster.json('/test/log');
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(cluster.lines('request')).toHaveLength(before);
-    expect(await ctl(cluster.controlSocket, 'log-level', 'loud')).toMatchObject({ code: 1 });
+    expect(await ctl(cluster.controlSocket, 'log-level', 'loud')).toMatchObject({ code: 2 });
   }, 60_000);
 
   test('cpu-profile and heap-snapshot write files that say what the app does, for its owner only', async () => {
@@ -132,7 +132,7 @@ describe('npm run ctl', () => {
 
     const { stderr } = await ctl(cluster.controlSocket, 'cpu-profile', '7');
     expect(stderr).toBe('no worker 7 is ready; there are: 0, 1\n');
-    expect(await ctl(cluster.controlSocket, 'cpu-profile', '0', '1e9')).toMatchObject({ code: 1 });
+    expect(await ctl(cluster.controlSocket, 'cpu-profile', '0', '1e9')).toMatchObject({ code: 2 });
   }, 90_000);
 
   test('tells what is wrong: usage, nothing there, no socket, a socket left behind, somebody else’s', async () => {
@@ -175,6 +175,15 @@ describe('npm run ctl', () => {
     expect(await next.status()).toMatchObject({ pid: next.pid });
   }, 60_000);
 
+  test('a file that is no socket is left as it is', async () => {
+    const releases = await suite.host();
+    const path = join(releases.root, 'precious');
+    await writeFile(path, 'data');
+    const cluster = await suite.start({ releases, env: { WEB_CONCURRENCY: '1', CONTROL_SOCKET: path } });
+    await cluster.logged('no control socket; set CONTROL_SOCKET to a path that can be had');
+    expect(await readFile(path, 'utf8')).toBe('data');
+  }, 60_000);
+
   test('the primary survives whatever is sent to its socket', async () => {
     const cluster = await suite.start({ env: { WEB_CONCURRENCY: '1' } });
     const send = async (what: string): Promise<string> => {
@@ -192,7 +201,7 @@ describe('npm run ctl', () => {
       '{"command":1}\n',
       '{"com',
     ]) {
-      expect([nonsense, JSON.parse(await send(nonsense))]).toEqual([
+      expect([nonsense, JSON.parse(await send(nonsense))]).toMatchObject([
         nonsense,
         { ok: false, error: expect.any(String) },
       ]);
