@@ -1,4 +1,5 @@
 import { url as inspectorUrl } from 'node:inspector';
+import type { Server } from 'node:net';
 import { loadLaunch, type Config } from './config.ts';
 import { createAdminServer } from './runtime/admin.ts';
 import { configOrExit } from './runtime/boot.ts';
@@ -25,6 +26,9 @@ async function main(config: Config, logger: Logger): Promise<void> {
   const launch = loadLaunch();
   const release = findRelease(process.argv[1] ?? '', process.cwd(), launch.pwd);
   const notifier = new Notifier(launch, logger);
+  // A signal may end all before it is there.
+  // eslint-disable-next-line prefer-const -- and then it is undefined, and no error
+  let control: Server | undefined;
   const supervisor: Supervisor = new Supervisor({
     config,
     logger,
@@ -56,7 +60,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
   if (config.ADMIN_PORT > 0) {
     await listen(createAdminServer(metrics), { host: config.ADMIN_HOST, port: config.ADMIN_PORT });
   }
-  const control = await openControl(config.CONTROL_SOCKET, controlCommands(supervisor, config), logger);
+  control = await openControl(config.CONTROL_SOCKET, controlCommands(supervisor, config), logger);
   notifier.watchdog(() => supervisor.status.ready > 0);
   supervisor.start();
 }

@@ -8,6 +8,7 @@ import { configOrExit, exitOnBadStart } from './runtime/boot.ts';
 import { storeCompiledModules } from './runtime/compile-cache.ts';
 import { Connections } from './runtime/connections.ts';
 import { logCrashes } from './runtime/crash.ts';
+import { Departure } from './runtime/departure.ts';
 import { Drain } from './runtime/drain.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { listen } from './runtime/listen.ts';
@@ -39,17 +40,14 @@ async function start(config: Config, logger: Logger): Promise<void> {
   const connections = new Connections(server, observeResponse(metrics));
   const drain = new Drain({ connections, lifecycle, logger, times: config });
 
-  let leaving: Promise<void> | undefined;
-  const leave = (reason: string, options?: { delay: boolean }) => {
-    leaving ??= drain.start(reason, options).then(async (clean) => {
-      await stores.close();
-      if (primary) await primary.leave(clean ? 0 : 1);
-      else process.exit(clean ? 0 : 1);
-    });
-  };
-  const hurry = () => {
-    drain.hurry();
-  };
+  const departure = new Departure({
+    drain,
+    logger,
+    closeStores: () => stores.close(),
+    exit: (code) => (primary ? primary.leave(code) : process.exit(code)),
+  });
+  const leave = departure.begin.bind(departure);
+  const hurry = drain.hurry.bind(drain);
   const primary = WorkerLink.join(launch, {
     logger,
     requests: connections,
@@ -60,8 +58,11 @@ async function start(config: Config, logger: Logger): Promise<void> {
 
   storeCompiledModules();
   await serveMetrics(config, launch, metrics);
-  const { port } = await listen(server, { host: config.HOST, port: config.PORT, fd: launch.listenFd });
+  const place = { host: config.HOST, port: config.PORT, fd: launch.listenFd };
+  const address = await departure.unlessLeaving(() => listen(server, place));
+  if (!address) return;
   lifecycle.markReady();
+  const { port } = address;
   logger.info({ port, env: config.NODE_ENV, store: config.STORE }, `listening on http://localhost:${port}`);
   await primary?.ready(server);
   // PM2's wait_ready

@@ -1,9 +1,15 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ECHO_MS } from '../../src/runtime/signals.ts';
 import { AppProcess } from '../support/app-process.ts';
+import { until } from '../support/caches.ts';
 import { sendRaw } from '../support/http.ts';
 import { freePort } from '../support/redis-server.ts';
 import { shortest, timed } from '../support/timing.ts';
@@ -37,6 +43,15 @@ describe('the built server', () => {
       expect.stringMatching(/^config: SESSION_SECRETS has one shorter/),
     ]);
     expect(app.stdout + app.stderr).not.toMatch(/sekrit|eighty|\bat /);
+  });
+
+  test('does not open the inspector on SIGUSR1', async () => {
+    const app = start();
+    const url = await app.url();
+    app.child.kill('SIGUSR1');
+    expect((await fetch(url)).status).toBe(200);
+    await sleep(100);
+    expect(app.stderr).not.toContain('Debugger listening');
   });
 
   test('does so in under a second', async () => {
@@ -104,13 +119,16 @@ describe('the built server', () => {
 });
 
 describe('leaving', () => {
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s drains and exits with 0', async (signal) => {
-    const app = start();
-    await app.url();
-    app.kill(signal);
-    expect(await app.exit()).toEqual({ code: 0, signal: null });
-    expect(app.log.at(-1)).toMatchObject({ msg: 'drained' });
-  });
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const)(
+    '%s drains and exits with 0',
+    async (signal) => {
+      const app = start();
+      await app.url();
+      app.kill(signal);
+      expect(await app.exit()).toEqual({ code: 0, signal: null });
+      expect(app.log.at(-1)).toMatchObject({ msg: 'drained' });
+    },
+  );
 
   test("PM2's shutdown message does too, and PM2's wait_ready is told", async () => {
     const app = start({}, { ipc: true });
@@ -157,4 +175,50 @@ describe('leaving', () => {
       err: { message: 'a bug in a timer', stack: expect.stringContaining('crash-on-signal.mjs') },
     });
   });
+});
+
+describe('a log on a full disk', () => {
+  test.each(['server', 'cluster'])(
+    '%s.js serves on, and leaves when it is told to',
+    async (entry) => {
+      const port = await freePort();
+      const full = openSync('/dev/full', 'w');
+      const folder = await mkdtemp(join(tmpdir(), 'full-'));
+      const app = spawn(process.execPath, [`dist/${entry}.js`], {
+        env: {
+          PATH: process.env.PATH,
+          HOST: '127.0.0.1',
+          PORT: String(port),
+          ADMIN_PORT: '0',
+          CONTROL_SOCKET: join(folder, 'control.sock'),
+          LOG_FORMAT: 'json',
+          LINGER_SECONDS: '0.2',
+        },
+        stdio: ['ignore', full, 'inherit'],
+      });
+      const url = `http://127.0.0.1:${port}`;
+      try {
+        await until(
+          () =>
+            fetch(url).then(
+              ({ ok }) => ok,
+              () => false,
+            ),
+          20_000,
+        );
+        // The first line was refused by now, and those of these requests are.
+        for (let asked = 0; asked < 5; asked++) {
+          await sleep(50);
+          expect((await fetch(`${url}/api/companies/1`)).status).toBe(200);
+        }
+        app.kill('SIGTERM');
+        expect(await once(app, 'exit')).toEqual([0, null]);
+      } finally {
+        app.kill('SIGKILL');
+        closeSync(full);
+        await rm(folder, { recursive: true });
+      }
+    },
+    40_000,
+  );
 });

@@ -42,6 +42,7 @@ export class Fleet {
         { slot, generation, forkedAt: now() },
         {
           message: (from, message) => {
+            if (message.type === 'joined') this.#joined(from);
             events.message(from, message);
           },
           exit: (ended, exit) => {
@@ -54,7 +55,7 @@ export class Fleet {
   }
 
   /**
-   * Has a worker leave. One that is still booting has nothing to finish.
+   * Has a worker leave. One that is still booting has nothing to finish, and may not hear of it before it has joined.
    *
    * @param last - whether all leave, so that the balancers in front must see it first.
    */
@@ -97,6 +98,17 @@ export class Fleet {
   setLogLevel(level: string): void {
     this.#logLevel = level;
     for (const worker of this.#workers) worker.send({ type: 'log-level', level });
+  }
+
+  /** It hears from now on, and will serve unless it is told again to leave. */
+  #joined(worker: WorkerProcess): void {
+    const { config, now } = this.#parts;
+    const orders = worker.takeUnheard();
+    if (worker.phase === 'leaving') worker.killAt = now() + stopBudgetSeconds(config) * 1000;
+    for (const order of orders) {
+      if (order.type === 'hurry') this.hurry(worker);
+      else worker.send(order);
+    }
   }
 
   get #hurriedMs(): number {

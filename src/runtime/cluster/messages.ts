@@ -27,6 +27,8 @@ export type ToWorker =
 
 /** From a worker to the primary. */
 export type ToPrimary =
+  /** It hears from now on. What it was told before went to nobody: Node takes messages from a worker's first moment. */
+  | { readonly type: 'joined' }
   | { readonly type: 'ready' }
   | { readonly type: 'beat'; readonly beat: Beat }
   /** It is dying of an uncaught error, and finishes its requests. */

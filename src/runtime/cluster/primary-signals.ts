@@ -1,7 +1,7 @@
 import type { Config } from '../../config.ts';
 import { scaleTo } from './control-commands.ts';
 import type { Logger } from '../logger.ts';
-import { ECHO_MS } from '../signals.ts';
+import { ECHO_MS, keepInspectorClosed } from '../signals.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** What each signal to the primary means; docs/operations.md has the table. */
@@ -23,9 +23,11 @@ export function obeySignals(supervisor: Supervisor, config: Pick<Config, 'STORE'
     SIGTTOU: () => {
       scaleBy(-1, supervisor, config, logger);
     },
-    // Node's inspector would open on it; a handler, even one that does nothing, takes its place.
-    SIGUSR1: () => undefined,
+    SIGUSR2: (signal) => {
+      supervisor.stop(signal);
+    },
   };
+  keepInspectorClosed();
   for (const [signal, obey] of Object.entries(meanings)) {
     process.on(signal, ['SIGTERM', 'SIGINT'].includes(signal) ? withoutEchoes(obey) : obey);
   }

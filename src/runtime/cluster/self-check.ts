@@ -7,12 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const RETRY_MS = 100;
 
 /**
- * Resolves when the server answers its own /readyz with 200, however long that takes; whoever waits has a deadline.
+ * Resolves when the server answers its own /livez with 200, however long that takes; whoever waits has a deadline. Not
+ * /readyz, which may depend on Redis: a new worker would mend nothing about that, and none would be left for what goes
+ * without.
  *
  * The request comes over a pair of streams, not over the port: behind a cluster's port another worker might answer.
  */
-export async function answersReady(server: Server): Promise<void> {
-  while ((await statusOf(server, '/readyz')) !== '200') await sleep(RETRY_MS);
+export async function answers(server: Server): Promise<void> {
+  while ((await statusOf(server, '/livez')) !== '200') await sleep(RETRY_MS);
 }
 
 async function statusOf(server: Server, path: string): Promise<string | undefined> {

@@ -45,6 +45,8 @@ export class WorkerProcess implements WorkerView {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #questions = 0;
+  /** What it was told while it booted, and has not heard; undefined from then on. */
+  #unheard: ToWorker[] | undefined = [];
   #heavyBeats = 0;
   #ended = false;
 
@@ -77,6 +79,7 @@ export class WorkerProcess implements WorkerView {
 
   markReady(now: number): void {
     this.phase = 'ready';
+    this.#unheard = undefined;
     this.readyAt = now;
   }
 
@@ -87,7 +90,15 @@ export class WorkerProcess implements WorkerView {
   }
 
   send(message: ToWorker): void {
+    this.#unheard?.push(message);
     if (this.#worker.isConnected()) this.#worker.send(message);
+  }
+
+  /** What must be said again, now that it hears. */
+  takeUnheard(): ToWorker[] {
+    const unheard = this.#unheard ?? [];
+    this.#unheard = undefined;
+    return unheard;
   }
 
   /** `worker.kill()` of Node would ask the worker first; one that hangs does not hear. */

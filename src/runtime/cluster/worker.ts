@@ -3,9 +3,10 @@ import type { Server } from 'node:http';
 import type { Launch } from '../../config/launch.ts';
 import type { RequestCounts } from '../connections.ts';
 import type { Logger } from '../logger.ts';
+import { keepInspectorClosed } from '../signals.ts';
 import { isOurs, type Question, type ToPrimary, type ToWorker } from './messages.ts';
 import { createPulse } from './pulse.ts';
-import { answersReady } from './self-check.ts';
+import { answers } from './self-check.ts';
 
 const BEAT_MS = 1000;
 
@@ -16,7 +17,7 @@ const diagnostics = () => import('./diagnostics.ts');
  * What a terminal or a service manager sends to the whole process group. The primary gets it too, and tells each worker
  * what it means for it: a worker that left on its own would leave at the wrong time.
  */
-const GROUP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'] as const;
+const GROUP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU', 'SIGUSR2'] as const;
 
 /** What the primary, or its death, makes a worker do. */
 export interface WorkerOrders {
@@ -56,8 +57,7 @@ export class WorkerLink {
         if (!process.connected) parts.orders.hurry();
       });
     }
-    // Node's inspector would open on it; a handler, even one that does nothing, takes its place.
-    process.on('SIGUSR1', () => undefined);
+    keepInspectorClosed();
     process.on('message', (message) => {
       if (isOurs(message)) void this.#obey(message as ToWorker);
     });
@@ -67,11 +67,12 @@ export class WorkerLink {
     process.on('uncaughtException', (error: unknown) => {
       this.#onFatal(error);
     });
+    this.#tell({ type: 'joined' });
   }
 
   /** Tells the primary that this worker serves, once it answers its own health check, and from then on how it is. */
   async ready(server: Server): Promise<void> {
-    await answersReady(server);
+    await answers(server);
     this.#isReady = true;
     this.#tell({ type: 'ready' });
     const pulse = createPulse(this.#parts.requests);

@@ -32,6 +32,18 @@ describe('scaling', () => {
   }, 90_000);
 });
 
+describe('scaling down', () => {
+  test('while the newest worker boots has it leave when it hears of it, and it is not killed', async () => {
+    const cluster = await suite.start({ env: { KILL_GRACE_SECONDS: '10' } });
+    cluster.signal('SIGTTIN');
+    const { workers } = await cluster.untilStatus('it boots', (status) => status.workers.length === 3);
+    cluster.signal('SIGTTOU');
+    await cluster.logged('worker left', { fields: { worker: workers[2]?.pid, code: 0 } });
+    expect(cluster.lines('killing a worker')).toEqual([]);
+    expect(await cluster.status()).toMatchObject({ target: 2, ready: 2, counts: { crashes: 0 } });
+  }, 60_000);
+});
+
 describe('recycling', () => {
   test('by requests replaces one at a time, the new one first: never fewer than all serve', async () => {
     const cluster = await suite.start({

@@ -83,6 +83,28 @@ describe('the start', () => {
     await cluster.logged('not scaled');
   }, 60_000);
 
+  test('does without Redis, also where /readyz does not', async () => {
+    const cluster = await suite.start({ env: { READY_REQUIRES_REDIS: 'on', BOOT_TIMEOUT_SECONDS: '5' } });
+    expect((await fetch(`${cluster.url}/readyz`)).status).toBe(503);
+    expect((await fetch(`${cluster.url}/api/companies/1`)).status).toBe(200);
+    const [victim = 0] = await cluster.workers();
+    process.kill(victim, 'SIGKILL');
+    await cluster.untilStatus('it is replaced', ({ ready, counts }) => ready === 2 && counts.crashes === 1);
+    expect(cluster.lines('killing a worker')).toEqual([]);
+  }, 60_000);
+
+  test('can be called off: a worker that boots leaves when it hears of it, and is not killed', async () => {
+    const cluster = await suite.launch({ env: { KILL_GRACE_SECONDS: '10' } });
+    await cluster.until('the first worker boots', async () => {
+      const status = await cluster.status().catch(() => undefined);
+      return status?.workers.length === 1;
+    });
+    cluster.signal('SIGTERM');
+    expect(await cluster.exit()).toEqual({ code: 0, signal: null });
+    await cluster.logged('worker left', { fields: { slot: 0, code: 0 } });
+    expect(cluster.lines('killing a worker')).toEqual([]);
+  }, 60_000);
+
   test('in development makes up one secret and one password for all workers', async () => {
     const env = { NODE_ENV: 'development', LOG_FORMAT: 'json', SESSION_SECRETS: '' };
     const cluster = await suite.start({ env });
@@ -100,7 +122,7 @@ describe('the start', () => {
 });
 
 describe('the stop', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)(
+  test.each(['SIGTERM', 'SIGINT', 'SIGUSR2'] as const)(
     'by %s to the whole group answers what is in flight, and ends with 0',
     async (signal) => {
       const cluster = await suite.start();
