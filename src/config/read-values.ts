@@ -7,7 +7,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * What the environment and a `.env` file say, checked by each key's schema. Any key may come as `KEY_FILE` instead: the
- * path of a file that holds the value. An empty value counts as not set.
+ * path of a file that holds the value. An empty value counts as not set, and hides the one in `.env`.
  *
  * @returns the values that are right, and a line for each that is not, without the value: it may be a secret.
  */

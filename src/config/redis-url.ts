@@ -49,13 +49,19 @@ export function parseRedisUrl(url: string): RedisTarget {
   const { scheme = '', hosts = '', path = '' } = parts;
   const login = parseLogin(parts.login);
   const tls = scheme.startsWith('rediss');
+  if (scheme !== 'unix' && parts.query !== undefined) {
+    throw new Error(
+      'has a query (?…), which only unix:// takes; name the database behind a slash: redis://host/1',
+    );
+  }
   if (scheme === 'unix') {
     if (hosts !== '' || path.length < 2) throw new Error('needs an absolute path: unix:///run/redis.sock');
     const db = new URLSearchParams(parts.query).get('db');
     return { kind: 'unix', path: decodeURIComponent(path), db: parseDb(db ?? ''), ...login };
   }
   if (scheme.endsWith('+sentinel')) {
-    const [master = '', db = ''] = path.slice(1).split('/');
+    const [master = '', db = '', ...more] = path.slice(1).split('/');
+    if (more.length > 0) throw new Error('has more behind the database than it takes: …/master-name/1');
     if (master === '') throw new Error('needs the name of the master: redis+sentinel://host:26379/mymaster');
     return { kind: 'sentinel', tls, master, db: parseDb(db), sentinels: parseHosts(hosts, 26379), ...login };
   }

@@ -12,8 +12,8 @@ export function clientAddress(req: Request): string {
 
 /** The part of an address that stands for one client. */
 export function limitKeyOf(address: string): string {
-  const [bare = ''] = address.split('%', 1);
-  if (!isIPv6(bare)) return withoutPort(bare);
+  const [bare = ''] = withoutPort(address).split('%', 1);
+  if (!isIPv6(bare)) return bare.slice(0, 64);
   return MAPPED.exec(bare)?.groups?.ipv4 ?? `${firstFourGroups(bare)}::/64`;
 }
 
@@ -27,7 +27,7 @@ export function readableAddress(address: string | undefined): string | undefined
 
 /** Some proxies write the client's port behind its address; it changes with each connection. */
 function withoutPort(address: string): string {
-  return address.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1').slice(0, 64);
+  return address.replace(/^(?:(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]*)\](?::\d+)?)$/, '$1$2');
 }
 
 function firstFourGroups(address: string): string {

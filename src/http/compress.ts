@@ -11,7 +11,11 @@ const THRESHOLD_BYTES = 1024;
  * In production a proxy does this better, on its own cores: COMPRESSION=off then.
  */
 export function compress(): RequestHandler {
-  const compressAnswer = compression({ threshold: THRESHOLD_BYTES });
+  const compressAnswer = compression({
+    threshold: THRESHOLD_BYTES,
+    // A part is of the bytes as they are, and says which.
+    filter: (req, res) => !res.hasHeader('Content-Range') && compression.filter(req, res),
+  });
   return (req, res, next) => {
     onceItMatters(req, res, () => {
       compressAnswer(req, res, () => undefined);

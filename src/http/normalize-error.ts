@@ -32,9 +32,12 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   431: 'HEADERS_TOO_LARGE',
 };
 
-/** What ioredis says when a server is away, hangs, or can't be written: a replica, a full memory or a full disk. */
+/**
+ * What ioredis says when a server is away, hangs, is busy with a script, lets us in no longer, or can't be written: a
+ * replica, a full memory or a full disk.
+ */
 const REDIS_AWAY =
-  /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |OOM |MISCONF |NOREPLICAS |LOADING |MASTERDOWN |CLUSTERDOWN |Cluster isn't ready|Cluster is ended|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
+  /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |OOM |MISCONF |NOREPLICAS |BUSY |TRYAGAIN |NOAUTH |NOPERM |WRONGPASS |LOADING |MASTERDOWN |CLUSTERDOWN |Cluster isn't ready|Cluster is ended|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
 
 interface ThrownLike {
   readonly name?: unknown;

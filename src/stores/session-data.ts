@@ -56,12 +56,21 @@ export function readSession(json: string): SessionData | undefined {
   try {
     const data = JSON.parse(json) as Partial<SessionData> | null;
     const isWhole =
-      typeof data?.createdAt === 'number' &&
-      typeof data.seenAt === 'number' &&
-      typeof data.cookie === 'object' &&
-      (data.cookie as unknown) !== null;
+      typeof data?.createdAt === 'number' && typeof data.seenAt === 'number' && isCookie(data.cookie);
     return isWhole ? (data as SessionData) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether express-session can go on with it; it throws on any other in the middle of an answer. */
+function isCookie(cookie: unknown): boolean {
+  if (typeof cookie !== 'object' || cookie === null || 'maxAge' in cookie) return false;
+  const { originalMaxAge, expires } = cookie as { originalMaxAge?: unknown; expires?: unknown };
+  const isFlat = Object.values(cookie).every((value) => typeof value !== 'object' || value === null);
+  return isFlat && typeof (originalMaxAge ?? 0) === 'number' && (!expires || isDate(expires));
+}
+
+function isDate(value: unknown): boolean {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { changeLog, type ChangeLog } from '../runtime/change-log.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RedisClient } from './redis-client.ts';
+import { isWrongType } from './redis-errors.ts';
 import type { RedisConnection } from './redis.ts';
 import { readSession, sessionAges, type SessionAges } from './session-data.ts';
 
@@ -116,9 +117,14 @@ export class RedisSessionStore extends RedisStore {
 
   /** Redis ends sessions by itself; this catches those that outlived a change of the configuration. */
   async #read(sid: string): Promise<SessionData | undefined> {
-    const data = (await super.get(sid)) as SessionData | null | undefined;
+    const data = (await super.get(sid).catch(noneIfWrongType)) as SessionData | null | undefined;
     if (!data || !this.#ages.isOver(data)) return data ?? undefined;
     await this.destroy(sid);
     return undefined;
   }
+}
+
+/** A stray value under a session's key must cost a log in, and no more. */
+function noneIfWrongType(error: unknown): undefined {
+  if (!isWrongType(error)) throw error;
 }

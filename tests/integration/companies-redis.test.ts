@@ -94,6 +94,17 @@ describeWithRedis('companies in Redis', (openRedis) => {
     for (const { id, city } of after.slice(0, 20)) expect(city).toBe(`Changed ${id}`);
   });
 
+  test('are read although a key of one holds something else', async () => {
+    const companies = await open(redis.url);
+    await companies.list();
+    const client = await connect(redis.url);
+    await client.del(`${prefix}company:3`);
+    await client.set(`${prefix}company:3`, 'stray');
+    expect(await companies.get(3)).toBeUndefined();
+    expect(await companies.update(3, { city: 'Nowhere' })).toBeUndefined();
+    expect(await companies.list()).toEqual(seed.filter(({ id }) => id !== 3));
+  });
+
   test('that were written only in part, by a process that died, are completed', async () => {
     await (await connect(redis.url)).hset(`${prefix}company:3`, { id: 3, city: 'Somewhere else' });
     const companies = await open(redis.url);

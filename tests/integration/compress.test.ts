@@ -24,6 +24,13 @@ async function ask(path: string, encoding: string): Promise<IncomingMessage> {
     app.get('/short', (_req, res) => {
       res.json({ ok: true });
     });
+    app.get('/part', (_req, res) => {
+      res
+        .status(206)
+        .set('Content-Range', `bytes 0-${text.length - 1}/${text.length * 2}`)
+        .type('json')
+        .send(text);
+    });
     app.get('/image', (_req, res) => {
       res.type('png').send(Buffer.alloc(5000, 1));
     });
@@ -64,6 +71,7 @@ describe('compression', () => {
     ['what the client does not take', '/long', 'identity'],
     ['less than a kilobyte', '/short', 'gzip'],
     ['what is compressed already', '/image', 'gzip'],
+    ['a part, whose range is of bytes that are not', '/part', 'gzip'],
   ])('leaves alone %s', async (_name, path, accept) => {
     const response = await ask(path, accept);
     await bytesOf(response);

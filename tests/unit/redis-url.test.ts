@@ -51,6 +51,8 @@ test.each([
   'redis://host:0',
   'redis://host:65536',
   'redis://host/name',
+  'redis://host?db=3',
+  'redis+sentinel://host/mymaster/2/3',
   'redis://host:port',
   'redis://a,b',
   'redis://us%er:pw@host',

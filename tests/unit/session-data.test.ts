@@ -32,6 +32,16 @@ describe('a session', () => {
 });
 
 describe('what is read from a store', () => {
+  test('is a session whatever cookie express-session wrote', () => {
+    for (const cookie of [
+      { originalMaxAge: null, expires: null, httpOnly: true, path: '/' },
+      { originalMaxAge: 1800000, expires: '2026-01-01T00:00:00.000Z', secure: true, sameSite: 'lax' },
+    ]) {
+      const data = { cookie, createdAt: 1, seenAt: 2 };
+      expect(readSession(JSON.stringify(data))).toEqual(data);
+    }
+  });
+
   test('is a session if it has its times and its cookie', () => {
     const data = { cookie: {}, createdAt: 1, seenAt: 2, visits: 3 };
     expect(readSession(JSON.stringify(data))).toEqual(data);
@@ -47,6 +57,12 @@ describe('what is read from a store', () => {
     ['{"createdAt":1,"seenAt":2}'],
     ['{"cookie":null,"createdAt":1,"seenAt":2}'],
     ['{"cookie":{},"createdAt":"1","seenAt":"2"}'],
+    ['{"cookie":{"originalMaxAge":{}},"createdAt":1,"seenAt":2}'],
+    ['{"cookie":{"expires":{"a":1}},"createdAt":1,"seenAt":2}'],
+    ['{"cookie":{"expires":"soon"},"createdAt":1,"seenAt":2}'],
+    ['{"cookie":{"expires":1},"createdAt":1,"seenAt":2}'],
+    ['{"cookie":{"maxAge":"x"},"createdAt":1,"seenAt":2}'],
+    ['{"cookie":{"path":[]},"createdAt":1,"seenAt":2}'],
   ])('is none if it is %p', (json) => {
     expect(readSession(json)).toBeUndefined();
   });

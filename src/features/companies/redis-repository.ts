@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { isRedisAway } from '../../http/normalize-error.ts';
 import type { RedisClient } from '../../stores/redis-client.ts';
+import { isWrongType } from '../../stores/redis-errors.ts';
 import { companySchema, type Company, type CompanyChanges } from './company.ts';
 import type { CompanyRepository } from './repository.ts';
 
@@ -74,7 +75,8 @@ export class RedisCompanies implements CompanyRepository {
   }
 
   async #fetch(id: number): Promise<Company | undefined> {
-    const company = toCompany(await this.#redis.hgetall(this.#companyKey(id)));
+    const hash = this.#redis.hgetall(this.#companyKey(id));
+    const company = toCompany(await hash.catch(noneIfWrongType));
     if (company) this.#lastSeen.set(id, company);
     return company;
   }
@@ -121,6 +123,12 @@ function toCompany(hash: Record<string, string>): Company | undefined {
   const values = { ...hash, id: Number(hash.id), founded: Number(hash.founded) };
   const { success, output } = v.safeParse(companySchema, values);
   return success ? output : undefined;
+}
+
+/** A key that somebody else has put there must not take the other companies along. */
+function noneIfWrongType(error: unknown): Record<string, string> {
+  if (isWrongType(error)) return {};
+  throw error;
 }
 
 async function orElse<T>(read: () => Promise<T>, fallback: T): Promise<T> {

@@ -150,6 +150,11 @@ function entryOf(value: unknown, { ttl, stale = 0 }: CacheOptions, stamp = UNKNO
   };
 }
 
-export function isFresh(entry: Entry): boolean {
-  return Date.now() < entry.freshUntil;
+/** How far the clocks of hosts may be apart, in milliseconds. */
+const CLOCK_SKEW_MS = 60_000;
+
+/** Not where it is from the future: a clock was wrong, then or now, and it may stay for any time. */
+export function isFresh({ storedAt, freshUntil }: Entry): boolean {
+  const now = Date.now();
+  return now < freshUntil && now > storedAt - CLOCK_SKEW_MS;
 }
