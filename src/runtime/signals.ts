@@ -6,7 +6,7 @@ export const ECHO_MS = 300;
 
 /**
  * Calls back when the process is asked to stop: SIGTERM (systemd, Docker, Kubernetes), SIGINT (Ctrl-C, PM2), SIGHUP (the
- * terminal is gone), SIGUSR2 (nodemon), and PM2's `shutdown` message (where there are no signals).
+ * terminal is gone), and PM2's `shutdown` message (where there are no signals).
  *
  * @param stop - the first time, with what asked.
  * @param hurry - each further time.
@@ -19,7 +19,7 @@ export function onStopRequest(stop: (reason: string) => void, hurry: () => void)
     else if (!isEcho) hurry();
     lastAt = performance.now();
   };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, request);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, request);
   keepInspectorClosed();
   process.on('message', (message) => {
     if (message === 'shutdown') request('shutdown message');

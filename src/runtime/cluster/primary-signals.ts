@@ -23,9 +23,6 @@ export function obeySignals(supervisor: Supervisor, config: Pick<Config, 'STORE'
     SIGTTOU: () => {
       scaleBy(-1, supervisor, config, logger);
     },
-    SIGUSR2: (signal) => {
-      supervisor.stop(signal);
-    },
   };
   keepInspectorClosed();
   for (const [signal, obey] of Object.entries(meanings)) {

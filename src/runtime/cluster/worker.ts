@@ -17,7 +17,7 @@ const diagnostics = () => import('./diagnostics.ts');
  * What a terminal or a service manager sends to the whole process group. The primary gets it too, and tells each worker
  * what it means for it: a worker that left on its own would leave at the wrong time.
  */
-const GROUP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU', 'SIGUSR2'] as const;
+const GROUP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'] as const;
 
 /** What the primary, or its death, makes a worker do. */
 export interface WorkerOrders {

@@ -122,7 +122,7 @@ describe('the start', () => {
 });
 
 describe('the stop', () => {
-  test.each(['SIGTERM', 'SIGINT', 'SIGUSR2'] as const)(
+  test.each(['SIGTERM', 'SIGINT'] as const)(
     'by %s to the whole group answers what is in flight, and ends with 0',
     async (signal) => {
       const cluster = await suite.start();
