@@ -5,7 +5,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Stores } from '../stores/stores.ts';
 import type { RateLimit, RateLimitOptions } from './rate-limit.ts';
-import type { CachedOptions } from './cache/response-cache.ts';
+import type { Cached } from './cache/response-cache.ts';
 
 /** What a feature is built from. `createApp` makes one and hands it to every feature. */
 export interface Toolkit {
@@ -23,7 +23,7 @@ export interface Toolkit {
   /** Refuses unsafe methods that come from another site's page. Mount it on every route that a cookie protects. */
   readonly csrf: RequestHandler;
   /** A limit of requests per client, shared by all processes. */
-  rateLimit(options: RateLimitOptions): RateLimit;
-  /** Caches the answers of a GET handler. */
-  cached(options: CachedOptions, handler: RequestHandler): RequestHandler;
+  readonly rateLimit: (options: RateLimitOptions) => RateLimit;
+  /** Caches the responses of a GET handler. */
+  readonly cached: Cached;
 }
