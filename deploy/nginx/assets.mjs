@@ -2,16 +2,20 @@
 // it where that is smaller. Run it for each release, after the build: node deploy/nginx/assets.mjs
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const [from = join(root, 'public'), to = join(root, 'dist', 'public')] = process.argv.slice(2);
+const [from = join(root, 'public'), to = join(root, 'dist', 'public')] = process.argv
+  .slice(2)
+  .map((path) => resolve(path));
 
 for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
-  if (!entry.isFile() || entry.name.startsWith('.')) continue;
   const file = join(entry.parentPath, entry.name);
+  // No hidden names, except the folder .well-known: as src/http/static.ts serves them.
+  const visible = file.slice(from.length + 1).replace(/^\.well-known\//, '');
+  if (!entry.isFile() || /(?:^|\/)\./.test(visible)) continue;
   const content = readFileSync(file);
   // As src/http/static.ts makes it.
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 10);

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { dirname } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -13,6 +15,17 @@ import { DOMAIN, Nginx } from '../support/deploy/nginx.ts';
 import { startStub, type Stub } from '../support/deploy/stub-app.ts';
 import { describeWith } from '../support/deploy/tools.ts';
 import { until } from '../support/deploy/until.ts';
+
+const NAMES = ['my logo.svg', 'größe.css', '100%.txt', 'a#b.txt', 'a?b.txt', '.well-known/security.txt'];
+
+const HIDDEN = [
+  '.env.txt',
+  '.git/config.txt',
+  '.well-known/.env.txt',
+  '.well-known/.git/config.txt',
+  '.well-known-too/key.txt',
+  'icons/.well-known/key.txt',
+];
 
 describeWith(['nginx', 'brotli', 'openssl'], 'deploy/nginx', () => {
   let stub: Stub;
@@ -247,6 +260,11 @@ describeWith(['nginx', 'brotli', 'openssl'], 'deploy/nginx while the app is away
   beforeAll(async () => {
     // Nobody listens on port 9 of loopback.
     nginx = await Nginx.prepare({ hosts: [9] });
+    for (const name of [...NAMES, ...HIDDEN]) {
+      const file = nginx.folder.join('srv/current/public', name);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, `the file ${name}`);
+    }
     await nginx.hashAssets();
     await nginx.start();
   });
@@ -299,6 +317,29 @@ describeWith(['nginx', 'brotli', 'openssl'], 'deploy/nginx while the app is away
       expect([again.status, again.text]).toEqual([304, '']);
     },
   );
+
+  test.each(NAMES)('serves the file %s under both of its names', async (name) => {
+    const folder = nginx.folder.join('srv/current/public');
+    const hashed = await nginx.ask(staticFiles(folder).url(name));
+    expect([hashed.status, hashed.text]).toEqual([200, `the file ${name}`]);
+    expect(hashed.headers['cache-control']).toContain('immutable');
+    const plain = await nginx.ask(staticFiles(folder, { hashed: false }).url(name));
+    expect([plain.status, plain.text]).toEqual([200, `the file ${name}`]);
+  });
+
+  test.each(HIDDEN)('does not serve the hidden file %s', async (name) => {
+    const hash = createHash('sha256').update(`the file ${name}`).digest('hex').slice(0, 10);
+    for (const path of [
+      name,
+      name.replace(/(?=\.[^.]*$)/, '.0123456789'),
+      name.replace(/(?=\.[^.]*$)/, `.${hash}`),
+    ]) {
+      for (const written of [path, path.replaceAll('.', '%2e'), path.replaceAll('/', '%2f')]) {
+        const reply = await nginx.ask(`/${written}`);
+        expect([written, reply.status, reply.text.includes('the file')]).toEqual([written, 502, false]);
+      }
+    }
+  });
 
   test.each([
     ['/.env'],

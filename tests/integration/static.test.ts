@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import { staticFiles, type StaticFiles } from '../../src/http/static.ts';
@@ -13,6 +13,49 @@ const REVALIDATE = 'public, max-age=0, must-revalidate';
 const CSS = 'body { margin: 0 }';
 const HASH = createHash('sha256').update(CSS).digest('hex').slice(0, 10);
 
+/** Names that files have, one of each kind that a URL has to write in another way. */
+const NAMES = [
+  'my logo.svg',
+  'größe.css',
+  'gro\u0308ße.css',
+  '日本語.txt',
+  '100%.txt',
+  '%41.txt',
+  'a%2Fb.txt',
+  'a#b.txt',
+  'a?b=c.txt',
+  'a+b&c;d=e@f:g,h.txt',
+  `it's "quoted" <b>.txt`,
+  'back\\slash.txt',
+  'line\nbreak.txt',
+  'LICENSE',
+  'archive.tar.gz',
+  'two..dots.txt',
+  'ends with a dot.',
+  'release 1.0/notes',
+  'größe und mehr/ä ö/datei.été',
+  // Names that look like hashed ones, with and without the name they would be of.
+  'bundle.0123456789.js',
+  'plain.css',
+  'plain.0123456789.css',
+  'plain.0123456789.0123456789.css',
+  '.well-known/security.txt',
+  '.well-known/apple-app-site-association',
+  '.well-known/pki-validation/a b.txt',
+];
+
+/** Hidden names, each with a secret in it. */
+const HIDDEN = [
+  '.env',
+  '.env.local',
+  '.git/config.txt',
+  '.well-known/.env',
+  '.well-known/.git/config',
+  '.well-known-too/key.txt',
+  'icons/.well-known/key.txt',
+  'icons/.DS_Store',
+];
+
 let directory: string;
 let files: StaticFiles;
 let app: Awaited<ReturnType<typeof serve>>;
@@ -23,7 +66,17 @@ beforeAll(async () => {
   await writeFile(join(directory, 'package.json'), '{"secret":true}');
   await writeFile(join(directory, 'public', 'style.css'), CSS);
   await writeFile(join(directory, 'public', 'icons', 'ok.svg'), '<svg/>');
-  await writeFile(join(directory, 'public', '.env'), 'SECRET=1');
+  await mkdir(join(directory, 'public', '.well-known', '.git'), { recursive: true });
+  await mkdir(join(directory, 'public', '.git'));
+  await mkdir(join(directory, 'public', 'icons', '.well-known'));
+  await mkdir(join(directory, 'public', '.well-known-too'));
+  for (const hidden of HIDDEN) await writeFile(join(directory, 'public', hidden), 'SECRET=1');
+  for (const [index, name] of NAMES.entries()) {
+    await mkdir(dirname(join(directory, 'public', name)), { recursive: true });
+    await writeFile(join(directory, 'public', name), `file ${index}`);
+  }
+  // A name that is not UTF-8, which no URL can name.
+  await writeFile(Buffer.from(`${directory}/public/\xff.txt`, 'latin1'), 'latin1');
   files = staticFiles(join(directory, 'public'));
   app = await serve((express) => express.use(files.handler));
 });
@@ -40,6 +93,40 @@ describe('static files', () => {
     expect(files.url('style.css')).toBe(`/style.${HASH}.css`);
     expect(files.url('icons/ok.svg')).toMatch(/^\/icons\/ok\.[0-9a-f]{10}\.svg$/);
   });
+
+  test.each(NAMES)('of the name %j have URLs, with and without a hash, that lead to them', async (name) => {
+    const content = `file ${NAMES.indexOf(name)}`;
+    const hashed = await get(files.url(name));
+    expect([hashed.status, await hashed.text()]).toEqual([200, content]);
+    expect(hashed.headers.get('cache-control')).toBe(FOREVER);
+    const plain = await get(staticFiles(join(directory, 'public'), { hashed: false }).url(name));
+    expect([plain.status, await plain.text()]).toEqual([200, content]);
+    expect(plain.headers.get('cache-control')).toBe(REVALIDATE);
+  });
+
+  test('in .well-known that were added after the start are served, too', async () => {
+    await writeFile(join(directory, 'public', '.well-known', 'added later.txt'), 'later');
+    expect(await (await get('/.well-known/added%20later.txt')).text()).toBe('later');
+    expect(await (await get('/%2ewell%2Dknown/added%20later.txt?a=b')).text()).toBe('later');
+  });
+
+  test.each(HIDDEN)(
+    'with the hidden name %s are a 404 for every method, however it is written',
+    async (name) => {
+      const encoded = name.replaceAll('.', '%2e').replaceAll('/', '%2f');
+      const hash = createHash('sha256').update('SECRET=1').digest('hex').slice(0, 10);
+      const paths = [name, encoded, encodeURIComponent(name), `x/../${name}`, `.well-known/../${name}`];
+      for (const path of [...paths, `${name}.${hash}`, name.replace(/\.[^.]+$/, `.${hash}$&`)]) {
+        const raw = (method: string) =>
+          sendRaw(app.port, `${method} /${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+        const responses = [await raw('GET'), await raw('POST'), await raw('OPTIONS')];
+        expect(responses.map((text) => [path, text.slice(0, 12)])).toEqual(
+          responses.map(() => [path, 'HTTP/1.1 404']),
+        );
+      }
+      expect(() => files.url(name)).toThrow('There is no file');
+    },
+  );
 
   test('that are not there have none', () => {
     expect(() => files.url('stlye.css')).toThrow('no file stlye.css');
