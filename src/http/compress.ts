@@ -5,23 +5,37 @@ import type { Request, RequestHandler, Response } from 'express';
 const THRESHOLD_BYTES = 1024;
 
 /**
- * Compresses answers of a compressible type and 1 KiB or more with br or gzip, as the client likes. Answers that are
- * encoded already (from the cache) pass as they are.
+ * Compresses responses of a compressible type and 1 KiB or more with br or gzip, as the client likes. Responses that
+ * are encoded already (from the cache) pass as they are. All of a compressible type have `Vary: Accept-Encoding`, also
+ * the small ones, parts and 304s: they stand for a representation that another client may get encoded.
  *
  * In production a proxy does this better, on its own cores: COMPRESSION=off then.
  */
 export function compress(): RequestHandler {
-  const compressAnswer = compression({
-    threshold: THRESHOLD_BYTES,
-    // A part is of the bytes as they are, and says which.
-    filter: (req, res) => !res.hasHeader('Content-Range') && compression.filter(req, res),
-  });
+  const compressResponse = compression({ threshold: THRESHOLD_BYTES, filter: mayCompress });
   return (req, res, next) => {
     onceItMatters(req, res, () => {
-      compressAnswer(req, res, () => undefined);
+      compressResponse(req, res, () => undefined);
     });
     next();
   };
+}
+
+/** Whether a response whose headers are about to be sent may be compressed; says in them that it depends on the client. */
+function mayCompress(req: Request, res: Response): boolean {
+  if (!isNegotiated(req, res)) return false;
+  if (res.hasHeader('Vary')) res.vary('Accept-Encoding');
+  else res.setHeader('Vary', 'Accept-Encoding');
+  // A part is of the bytes as they are, and says which.
+  return res.statusCode !== 304 && !res.hasHeader('Content-Range');
+}
+
+function isNegotiated(req: Request, res: Response): boolean {
+  const { wasNegotiated } = res.locals as { wasNegotiated?: boolean };
+  // A 304 has no type any more. One that never had a type may be of anything.
+  if (res.statusCode === 304 && !res.hasHeader('Content-Type')) return wasNegotiated ?? true;
+  const cacheControl = String(res.getHeader('Cache-Control') ?? '');
+  return compression.filter(req, res) && !/(?:^|,)\s*no-transform\s*(?:,|$)/i.test(cacheControl);
 }
 
 type Method = (...args: unknown[]) => unknown;
@@ -39,7 +53,10 @@ function onceItMatters(req: Request, res: Response, wrap: () => void): void {
   const decide = (matters: boolean) => {
     if (isDecided) return;
     isDecided = true;
-    if (!matters) return;
+    if (!matters) {
+      if (!res.headersSent) mayCompress(req, res);
+      return;
+    }
     const outer = methodsOf(res);
     Object.assign(res, inner);
     wrap();
@@ -65,6 +82,18 @@ function onceItMatters(req: Request, res: Response, wrap: () => void): void {
       return Reflect.apply(inner.on, res, args);
     },
   } satisfies Methods);
+  rememberType(req, res);
+}
+
+/** Code that makes a 304 removes the type, which is needed to know whether the 200 was negotiated. */
+function rememberType(req: Request, res: Response): void {
+  const removeHeader = res.removeHeader.bind(res);
+  res.removeHeader = (name) => {
+    if (name.toLowerCase() === 'content-type' && res.hasHeader(name)) {
+      (res.locals as { wasNegotiated?: boolean }).wasNegotiated = isNegotiated(req, res);
+    }
+    removeHeader(name);
+  };
 }
 
 function methodsOf(res: Response): Methods {

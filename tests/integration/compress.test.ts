@@ -1,21 +1,28 @@
 import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
-import { createBrotliDecompress, createGunzip, brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { request, type IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { projectPath } from '../../src/config/paths.ts';
 import { compress } from '../../src/http/compress.ts';
 import { openEventStream } from '../../src/http/event-stream.ts';
+import { staticFiles } from '../../src/http/static.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { serve } from '../support/http.ts';
 
 const text = JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: `company ${id}` })));
 
-let close: (() => Promise<void>) | undefined;
+const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
-  await close?.();
-  close = undefined;
+  for (const close of closers.splice(0)) await close();
 });
 
-async function ask(path: string, encoding: string): Promise<IncomingMessage> {
+interface Asked {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+async function ask(path: string, encoding: string, options: Asked = {}): Promise<IncomingMessage> {
   const served = await serve((app) => {
     app.use(compress());
     app.get('/long', (_req, res) => {
@@ -34,18 +41,47 @@ async function ask(path: string, encoding: string): Promise<IncomingMessage> {
     app.get('/image', (_req, res) => {
       res.type('png').send(Buffer.alloc(5000, 1));
     });
+    app.get('/no-transform', (_req, res) => {
+      res.set('Cache-Control', 'no-transform').type('json').send(text);
+    });
+    app.get('/encoded', (_req, res) => {
+      res.set('Content-Encoding', 'gzip').type('json').send(gzipSync(text));
+    });
+    app.get('/origin', (_req, res) => {
+      res.vary('Origin').json({ ok: true });
+    });
+    app.get('/stream', (_req, res) => {
+      Readable.from(['a', 'b']).pipe(res.type('text'));
+    });
+    app.get('/by-hand', (_req, res) => {
+      res.writeHead(200, { 'Content-Type': 'text/plain' }).end('a');
+    });
+    app.get('/tag', (_req, res) => {
+      res.set('ETag', '"a"').json({ ok: true });
+    });
+    app.get('/image-tag', (_req, res) => {
+      res.set('ETag', '"a"').type('png').send(Buffer.alloc(50));
+    });
+    app.get('/bare-304', (_req, res) => {
+      res.status(304).end();
+    });
+    app.get('/empty', (_req, res) => {
+      res.status(204).end();
+    });
+    app.use(staticFiles(projectPath('public')).handler);
     app.get('/events', (req, res) => {
       openEventStream(req, res, new Lifecycle()).send('tick', { now: 1 });
     });
   });
-  close = served.close;
-  const request = get({
+  closers.push(served.close);
+  const sent = request({
     port: served.port,
     path,
     host: '127.0.0.1',
-    headers: { 'accept-encoding': encoding },
-  });
-  return ((await once(request, 'response')) as [IncomingMessage])[0];
+    ...options,
+    headers: { 'accept-encoding': encoding, ...options.headers },
+  }).end();
+  return ((await once(sent, 'response')) as [IncomingMessage])[0];
 }
 
 async function bytesOf(response: IncomingMessage): Promise<Buffer> {
@@ -90,5 +126,58 @@ describe('compression', () => {
       if (received.includes('tick')) break;
     }
     expect(received).toBe(':\n\nevent: tick\ndata: {"now":1}\n\n');
+  });
+
+  describe('says Vary: Accept-Encoding', () => {
+    const always = { 'if-modified-since': new Date(Date.now() + 86_400_000).toUTCString() };
+
+    test.each([
+      ['a long response', '/long', 200, {}],
+      ['a short one', '/short', 200, {}],
+      ['a stream', '/stream', 200, {}],
+      ['headers that are written with the status', '/by-hand', 200, {}],
+      ['what the handler has encoded itself', '/encoded', 200, {}],
+      ['a part', '/part', 206, {}],
+      ['the response to HEAD', '/long', 200, { method: 'HEAD' }],
+      ['the response to HEAD of a short one', '/short', 200, { method: 'HEAD' }],
+      ['an error', '/nothing', 404, {}],
+      ['a 304', '/tag', 304, { headers: { 'if-none-match': '"a"' } }],
+      ['a 304 to HEAD', '/tag', 304, { method: 'HEAD', headers: { 'if-none-match': '"a"' } }],
+      ['a 304 of which nobody said what it is of', '/bare-304', 304, {}],
+      ['a file', '/style.css', 200, {}],
+      ['a small file', '/robots.txt', 200, {}],
+      ['a part of a file', '/style.css', 206, { headers: { range: 'bytes=0-9' } }],
+      ['a file that did not change', '/style.css', 304, { headers: always }],
+      ['a small file that did not change', '/favicon.svg', 304, { headers: always }],
+      [
+        'a file that did not change, asked for with HEAD',
+        '/style.css',
+        304,
+        { method: 'HEAD', headers: always },
+      ],
+      ['a file that has changed', '/style.css', 412, { headers: { 'if-match': '"other"' } }],
+      ['a part of a file beyond its end', '/style.css', 416, { headers: { range: 'bytes=9999999-' } }],
+    ])('on %s', async (_name, path, status, options) => {
+      for (const encoding of ['br, gzip', 'identity']) {
+        const response = await ask(path, encoding, options);
+        response.resume();
+        expect([response.statusCode, response.headers.vary]).toEqual([status, 'Accept-Encoding']);
+      }
+    });
+
+    test('beside what else the response depends on', async () => {
+      expect((await ask('/origin', 'gzip')).headers.vary).toBe('Origin, Accept-Encoding');
+    });
+
+    test.each([
+      ['what is never compressed', '/image', 200, {}],
+      ['a 304 of it', '/image-tag', 304, { headers: { 'if-none-match': '"a"' } }],
+      ['what must not be changed on the way', '/no-transform', 200, {}],
+      ['no content', '/empty', 204, {}],
+    ])('not on %s', async (_name, path, status, options) => {
+      const response = await ask(path, 'br, gzip', options);
+      response.resume();
+      expect([response.statusCode, response.headers.vary]).toEqual([status, undefined]);
+    });
   });
 });
