@@ -1,4 +1,4 @@
-/** Longer than any page's address here, shorter than what proxies accept in a header. */
+/** Longer than any page's address here, shorter than what proxies accept in a header. Counts as it is sent, encoded. */
 const MAX_LENGTH = 2048;
 
 /** Stands for our own origin; nothing a target says may lead away from it. */
@@ -26,5 +26,6 @@ export function safeRedirect(target: unknown, fallback = '/'): string {
   const { origin, pathname, search, hash } = new URL(target, HERE);
   // "/.//evil.example" has the path "//evil.example": as a Location, that is another host.
   if (origin !== HERE || pathname.startsWith('//')) return fallback;
-  return pathname + search + hash;
+  const location = pathname + search + hash;
+  return location.length > MAX_LENGTH ? fallback : location;
 }

@@ -104,6 +104,11 @@ describeWith(['haproxy', 'openssl'], 'deploy/haproxy', () => {
     });
   });
 
+  test.each([4, 8, 16, 24])('lets %i KB of headers of the app through', async (kilobytes) => {
+    const reply = await haproxy.ask(`/headers/${kilobytes}`);
+    expect([reply.status, reply.headers[`x-header-${kilobytes - 1}`]]).toEqual([200, 'x'.repeat(1000)]);
+  });
+
   test('compresses for who can read it', async () => {
     const { headers, body } = await haproxy.ask('/api/companies', {
       headers: { 'Accept-Encoding': 'br, gzip' },
@@ -276,9 +281,9 @@ describeWith(['haproxy', 'openssl', 'redis'], 'deploy/haproxy in front of two ap
       await until('it drains for a while', () => Date.now() - seenAt > 2000);
       await load.goOn(100);
       await host.leave();
-      // A second for what was on its way when it was seen.
+      // A second for what was on its way when it was seen. HAProxy itself goes on asking whether it is ready.
       const late = host.requests.filter(
-        ({ time, ms }) => Date.parse(String(time)) - Number(ms) > seenAt + 1000,
+        ({ path, time, ms }) => path !== '/readyz' && Date.parse(String(time)) - Number(ms) > seenAt + 1000,
       );
       expect(host.requests.length).toBeGreaterThan(50);
       expect(late).toEqual([]);

@@ -125,7 +125,7 @@ describeWith(['nginx', 'brotli', 'openssl', 'redis'], 'deploy/nginx in front of 
     nginx = await Nginx.start({
       hosts: [host.port, other],
       changes: [
-        ['app/upstream.conf', `    server 127.0.0.1:${other} max_fails=1 fail_timeout=5s;\n`, ''],
+        ['app/upstream.conf', `    server 127.0.0.1:${other} max_fails=3 fail_timeout=5s;\n`, ''],
         ['app/upstream.conf', `    server 127.0.0.1:${other} max_fails=0 backup;\n`, ''],
       ],
     });

@@ -201,6 +201,27 @@ describeWith(['nginx', 'brotli', 'openssl'], 'deploy/nginx', () => {
     });
   });
 
+  describe('headers of the app', () => {
+    test.each([4, 8, 16, 24])('of %i KB come through', async (kilobytes) => {
+      const reply = await nginx.ask(`/headers/${kilobytes}`);
+      expect([reply.status, reply.headers[`x-header-${kilobytes - 1}`]]).toEqual([200, 'x'.repeat(1000)]);
+    });
+
+    test('that are too many for one response do not have the host left alone', async () => {
+      const others = await startStub();
+      const two = await Nginx.start({ hosts: [stub.port, others.port] });
+      expect((await two.ask('/headers/60')).status).toBe(502);
+      const ports = new Set<number>();
+      for (let round = 0; round < 4; round++) {
+        const { text } = await two.ask('/headers/1');
+        ports.add((JSON.parse(text) as { port: number }).port);
+      }
+      expect([...ports].sort()).toEqual([stub.port, others.port].sort());
+      await two.stop();
+      await others.close();
+    });
+  });
+
   test('an event comes through at once', async () => {
     const req = https.get({
       port: nginx.httpsPort,

@@ -46,6 +46,11 @@ describeWith(['varnish'], 'deploy/varnish', () => {
     for (let round = 0; round < 3; round++) expect(await cacheState('/api/companies/1')).toBe('MISS');
   });
 
+  test.each([4, 8, 16, 24])('lets %i KB of headers of the app through', async (kilobytes) => {
+    const reply = await varnish.ask(`/headers/${kilobytes}`);
+    expect([reply.status, reply.headers[`x-header-${kilobytes - 1}`]]).toEqual([200, 'x'.repeat(1000)]);
+  });
+
   test('500 misses at the same time are one request to the app', async () => {
     let open: () => void = () => undefined;
     stub.state.gate = new Promise((resolve) => (open = resolve));

@@ -62,6 +62,42 @@ describe('GET /api/companies', () => {
     );
   });
 
+  test.each([
+    ['pageSize=20&sort=id&page=1', '?page=1'],
+    ['q=++a%20b%09&sector=+Air+&country=jp', '?page=1&q=a+b&country=JP&sector=Air'],
+    ['q=&sector=%20', '?page=1'],
+    ['q=%00a', '?page=1&q=%00a'],
+  ])('links to %s as what was understood', async (query, link) => {
+    const { headers } = await get(`/api/companies?${query}`).expect(200);
+    expect(headers.link).toContain(`</api/companies${link}>; rel="first"`);
+  });
+
+  test.each([
+    ['q', `q=${'+'.repeat(2500)}`],
+    ['blanks around a word', `q=${'+'.repeat(50)}a${'%09'.repeat(50)}`],
+    ['sector', `sector=${'%20'.repeat(51)}`],
+    ['other white space', `q=${'%E3%80%80'.repeat(101)}`],
+  ])('counts blanks as characters: %s', async (_name, query) => {
+    await get(`/api/companies?${query}`).expect(400);
+    const [name = '', value = ''] = query.split('=');
+    const params = { [name]: decodeURIComponent(value.replaceAll('+', ' ')) };
+    await get(`/api/search?params=${encodeURIComponent(JSON.stringify(params))}`).expect(400);
+  });
+
+  test('has headers that every proxy takes, whatever is asked for', async () => {
+    const longest = new URLSearchParams({
+      q: '\u{10ffff}'.repeat(100),
+      sector: '\u{10ffff}'.repeat(50),
+      country: 'JP',
+      sort: '-founded',
+      pageSize: '99',
+      page: '1000000',
+    });
+    const { headers } = await get(`/API/companies/?${longest.toString()}`).expect(200);
+    // What Varnish takes in one header.
+    expect(String(headers.link).length).toBeLessThan(8192);
+  });
+
   test('has no next after the last page, and nothing on a page beyond it', async () => {
     const last = await get('/api/companies?pageSize=30&page=4').expect(200);
     expect((last.body as Page).items).toHaveLength(10);

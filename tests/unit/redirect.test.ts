@@ -52,6 +52,7 @@ describe('everything else falls back', () => {
     ['a user name', 'http://here.invalid@evil.example/'],
     ['nothing', ''],
     ['the longest', `/${'a'.repeat(2048)}`],
+    ['what is the longest once it is encoded', `/${'é'.repeat(400)}?q=${'日'.repeat(200)}`],
     ['an array', ['/a']],
     ['an object', { toString: () => '/a' }],
     ['undefined', undefined],

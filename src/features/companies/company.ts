@@ -11,9 +11,9 @@ const NO_WEBSITE = 'must be an https:// URL';
 function line(maxLength: number) {
   return v.pipe(
     v.string(),
+    v.maxCodePoints(maxLength, `must have at most ${maxLength} characters`),
     v.trim(),
     v.nonEmpty('must not be empty'),
-    v.maxCodePoints(maxLength, `must have at most ${maxLength} characters`),
     v.regex(/^\P{Cc}*$/u, 'must not contain control characters'),
   );
 }
@@ -33,11 +33,11 @@ const changeable = {
   founded: integer(1, 2100),
   website: v.pipe(
     v.string(NO_WEBSITE),
+    v.maxCodePoints(200, NO_WEBSITE),
     v.trim(),
     // Tabs and line breaks, which a URL parser passes over.
     v.transform((text) => text.replace(/[\t\n\r]/g, '')),
     v.check(isWebsite, NO_WEBSITE),
-    v.maxCodePoints(200, NO_WEBSITE),
   ),
 };
 

@@ -8,23 +8,30 @@ import type { CompanyRepository } from './repository.ts';
 
 const SORTS = [...SORT_FIELDS, ...SORT_FIELDS.map((field) => `-${field}` as const)];
 
+const FIRST_PAGE = '1';
+const PAGE_SIZE = '20';
+const SORT = 'id';
+
 /** Strict: a parameter that is misspelt or given twice is a 400, not ignored. */
 const listQuery = strictObject({
-  page: v.optional(wholeNumber(1_000_000), '1'),
-  pageSize: v.optional(wholeNumber(100), '20'),
+  page: v.optional(wholeNumber(1_000_000), FIRST_PAGE),
+  pageSize: v.optional(wholeNumber(100), PAGE_SIZE),
   q: v.optional(condition.q),
   country: v.optional(condition.country),
   sector: v.optional(condition.sector),
-  sort: v.optional(v.picklist(SORTS, `must be one of: ${SORTS.join(', ')}`), 'id'),
+  sort: v.optional(v.picklist(SORTS, `must be one of: ${SORTS.join(', ')}`), SORT),
 });
+
+type ListQuery = v.InferOutput<typeof listQuery>;
 
 /** GET /companies?page=2&pageSize=50&q=paulo&sort=-founded */
 export function list(repository: CompanyRepository): Handler {
   return async (req, res) => {
-    const { page, pageSize, sort, ...conditions } = v.parse(listQuery, req.query);
+    const query = v.parse(listQuery, req.query);
+    const { page, pageSize, sort, ...conditions } = query;
     const found = sortCompanies(filterCompanies(await repository.list(), conditions), sort);
     const pages = Math.ceil(found.length / pageSize);
-    res.links(pageLinks(req, page, Math.max(pages, 1)));
+    res.links(pageLinks(req, query, Math.max(pages, 1)));
     res.json({
       items: found.slice((page - 1) * pageSize, page * pageSize),
       page,
@@ -35,16 +42,29 @@ export function list(repository: CompanyRepository): Handler {
   };
 }
 
-/** @see https://www.rfc-editor.org/rfc/rfc8288 Web Linking */
-function pageLinks(req: Request, page: number, last: number): Record<string, string> {
-  const linkTo = (number: number) => {
-    const parameters = { ...(req.query as Record<string, string>), page: String(number) };
-    return `${req.baseUrl}${req.path}?${new URLSearchParams(parameters).toString()}`;
-  };
+/**
+ * Of the parsed parameters, so that a client decides neither on their form nor, by blanks that mean nothing, on their
+ * length: a proxy fails a response whose headers it has no room for.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8288 Web Linking
+ */
+function pageLinks(req: Request, query: ListQuery, last: number): Record<string, string> {
+  const { page } = query;
+  const linkTo = (number: number) => `${req.baseUrl}${req.path}${queryOf({ ...query, page: number })}`;
   return {
     first: linkTo(1),
     ...(page > 1 && { prev: linkTo(Math.min(page - 1, last)) }),
     ...(page < last && { next: linkTo(page + 1) }),
     last: linkTo(last),
   };
+}
+
+/** The parameters as a client would write them: without those that say what they say anyway. */
+function queryOf({ page, pageSize, sort, ...conditions }: ListQuery): string {
+  const parameters = new URLSearchParams();
+  if (pageSize !== Number(PAGE_SIZE)) parameters.set('pageSize', String(pageSize));
+  parameters.set('page', String(page));
+  for (const [name, value] of Object.entries(conditions)) if (value) parameters.set(name, value);
+  if (sort !== SORT) parameters.set('sort', sort);
+  return `?${parameters.toString()}`;
 }

@@ -23,13 +23,13 @@ export function integer(min: number, max: number) {
 /** The parameters in the path of one company. */
 export const companyPath = v.object({ id: wholeNumber(999_999_999) });
 
-/** The conditions that the list and the search have in common. */
+/** The conditions that the list and the search have in common. Lengths count before blanks are taken off. */
 export const condition = {
-  q: v.pipe(v.string(), v.trim(), v.maxCodePoints(100, 'must have at most 100 characters')),
+  q: v.pipe(v.string(), v.maxCodePoints(100, 'must have at most 100 characters'), v.trim()),
   country: v.pipe(
     v.string(),
     v.toUpperCase(),
     v.regex(/^[A-Z]{2}$/, 'must be a country code of two letters, for example JP'),
   ),
-  sector: v.pipe(v.string(), v.trim(), v.maxCodePoints(50, 'must have at most 50 characters')),
+  sector: v.pipe(v.string(), v.maxCodePoints(50, 'must have at most 50 characters'), v.trim()),
 };

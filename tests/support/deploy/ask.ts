@@ -34,6 +34,8 @@ export async function ask(question: Question): Promise<Reply> {
     path: pathname + search,
     method,
     agent: false,
+    // Proxies take more than Node's 16 KB.
+    maxHeaderSize: 65_536,
     headers: { ...(host && { Host: host }), ...(headers as Record<string, string>) },
     ...(ca && { ca, servername: host }),
     ...(from && { localAddress: from }),

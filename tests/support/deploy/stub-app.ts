@@ -54,6 +54,11 @@ export async function startStub(env: Record<string, string> = {}) {
       app.get('/request', (req, res) => {
         res.json({ ip: req.ip, secure: req.secure, host: req.host, headers: req.headers });
       });
+      app.get('/headers/:kilobytes', (req, res) => {
+        const count = Number(req.params.kilobytes);
+        for (let index = 0; index < count; index++) res.set(`X-Header-${index}`, 'x'.repeat(1000));
+        res.json({ port: req.socket.localPort });
+      });
       app.get('/events', (req, res) => {
         state.streams.push(openEventStream(req, res, lifecycle));
       });
