@@ -58,7 +58,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
   const metrics = new ClusterMetrics(supervisor);
   obeySignals(supervisor, config, logger);
   if (config.ADMIN_PORT > 0) {
-    await listen(createAdminServer(metrics), { host: config.ADMIN_HOST, port: config.ADMIN_PORT });
+    await listen(createAdminServer(metrics, config), { host: config.ADMIN_HOST, port: config.ADMIN_PORT });
   }
   control = await openControl(config.CONTROL_SOCKET, controlCommands(supervisor, config), logger);
   notifier.watchdog(() => supervisor.status.ready > 0);

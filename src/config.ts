@@ -7,6 +7,7 @@ import {
   concurrency,
   decimal,
   flag,
+  hostNames,
   integer,
   list,
   oneOf,
@@ -35,6 +36,8 @@ const schema = v.object({
   PORT: integer({ min: 0, max: 65_535, default: 3000 }),
   /** Where /metrics is served. Loopback, because it has no password of its own. */
   ADMIN_HOST: v.optional(v.string(), '127.0.0.1'),
+  /** By which names it is asked, beside ADMIN_HOST and loopback; all others are refused. */
+  ADMIN_ALLOWED_HOSTS: v.optional(hostNames(), ''),
   /** 0 switches the admin server off. */
   ADMIN_PORT: integer({ min: 0, max: 65_535, default: 9464 }),
   /** Which hops may say who the client is: off, a count, or addresses. */

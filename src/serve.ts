@@ -74,5 +74,5 @@ async function start(config: Config, logger: Logger): Promise<void> {
 async function serveMetrics(config: Config, launch: Launch, metrics: Metrics): Promise<void> {
   if (config.ADMIN_PORT === 0 || launch.workerSlot !== undefined) return;
   const port = config.ADMIN_PORT + (launch.pm2Instance ?? 0);
-  await listen(createAdminServer(metrics.registry), { host: config.ADMIN_HOST, port });
+  await listen(createAdminServer(metrics.registry, config), { host: config.ADMIN_HOST, port });
 }

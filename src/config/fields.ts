@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { hostName } from './host-name.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
 /** A whole number between `min` and `max`, both included. */
@@ -60,6 +61,17 @@ export function origins() {
     v.everyItem(
       (item) => URL.canParse(item) && new URL(item).origin === item,
       'must be a comma list of origins without a path, for example https://shop.example',
+    ),
+  );
+}
+
+/** Names or addresses of hosts, without a port: `prometheus.internal`, `10.0.0.5`, `::1`. */
+export function hostNames() {
+  return v.pipe(
+    list(),
+    v.everyItem(
+      (item) => isIP(item) > 0 || (!item.includes(':') && hostName(item) !== undefined),
+      'must be a comma list of host names or addresses without a port, for example metrics.internal,10.0.0.5',
     ),
   );
 }

@@ -115,6 +115,13 @@ describe('a wrong value', () => {
     },
   );
 
+  test.each(['app:9464', 'http://app', 'user@app', 'app/metrics', '10.0.0.0/8', 'a b', '[::1]:80'])(
+    'ADMIN_ALLOWED_HOSTS=%s is refused',
+    (host) => {
+      expect(problemsOf({ ADMIN_ALLOWED_HOSTS: host })).toHaveLength(1);
+    },
+  );
+
   test.each(['true', '10.0.0.0/0', '::/0', '10.0.0.0/33', 'everybody', '1.2.3.4/', '10.0.0.0/8/8', '100'])(
     'TRUST_PROXY=%s is refused, because it would believe anybody or nobody',
     (value) => {
