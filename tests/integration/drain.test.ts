@@ -64,12 +64,14 @@ async function start({ LINGER_SECONDS = 0.3, DRAIN_TIMEOUT_SECONDS = 5, DRAIN_DE
   return { server, port, drain, connections, lifecycle, lines, ask };
 }
 
+type Started = Awaited<ReturnType<typeof start>>;
+
 /** A client that never ends its request; resolves, once the request is in flight, with what resolves when it is cut. */
-async function openEndlessUpload(port: number): Promise<{ cut: Promise<unknown> }> {
+async function openEndlessUpload({ port, connections }: Started): Promise<{ cut: Promise<unknown> }> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
   socket.write('POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n');
-  await sleep(50);
+  await until(() => connections.inFlight === 1);
   return { cut: once(socket, 'close') };
 }
 
@@ -91,26 +93,26 @@ describe('a drain', () => {
   });
 
   test('answers a keep-alive client that sends during the linger, and tells it to go', async () => {
-    const { drain, server, port, ask } = await start();
+    const { drain, server, port, ask } = await start({ LINGER_SECONDS: 3 });
     expect(await ask('/fast')).toEqual([200, 'fast', 'keep-alive']);
     const drained = drain.start('test');
-    await sleep(50);
+    await until(() => !server.listening);
     expect(await refuses(server, port)).toBe(true);
     expect(await ask('/fast')).toEqual([200, 'fast', 'close']);
     expect(await drained).toBe(true);
   });
 
   test('lets a request in flight end, with "Connection: close" though it began before', async () => {
-    const { drain, ask } = await start();
+    const { drain, ask, connections } = await start();
     const slow = ask('/slow');
-    await sleep(50);
+    await until(() => connections.inFlight === 1);
     const drained = drain.start('test');
     expect(await slow).toEqual([200, 'slow', 'close']);
     expect(await drained).toBe(true);
   });
 
   test('fails /readyz at once and keeps listening for the delay', async () => {
-    const { drain, ask } = await start({ DRAIN_DELAY_SECONDS: 0.3 });
+    const { drain, ask } = await start({ DRAIN_DELAY_SECONDS: 2 });
     const drained = drain.start('test');
     const [status, body] = await ask('/readyz');
     expect([status, JSON.parse(body)]).toEqual([503, { status: 'draining', store: 'memory' }]);
@@ -118,10 +120,10 @@ describe('a drain', () => {
   });
 
   test('lets a slow upload end', async () => {
-    const { drain, port } = await start();
+    const { drain, port, connections } = await start();
     const socket = connect(port, '127.0.0.1');
     socket.write('POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
-    await sleep(50);
+    await until(() => connections.inFlight === 1);
     const drained = drain.start('test');
     await sleep(600);
     socket.write('cd');
@@ -131,9 +133,9 @@ describe('a drain', () => {
   });
 
   test('ends event streams cleanly, so that the browser connects again elsewhere', async () => {
-    const { drain, ask } = await start();
+    const { drain, ask, connections } = await start();
     const events = ask('/events');
-    await sleep(50);
+    await until(() => connections.inFlight === 1);
     const drained = drain.start('test');
     const [status, body] = await events;
     expect([status, body]).toEqual([200, ':\n\nevent: hello\ndata: {"worker":1}\n\n']);
@@ -150,17 +152,18 @@ describe('a drain', () => {
   });
 
   test('cuts what is left at the deadline, and says how much', async () => {
-    const { drain, port, connections, lines } = await start({ LINGER_SECONDS: 0, DRAIN_TIMEOUT_SECONDS: 1 });
-    const { cut } = await openEndlessUpload(port);
-    expect(connections.inFlight).toBe(1);
+    const started = await start({ LINGER_SECONDS: 0, DRAIN_TIMEOUT_SECONDS: 1 });
+    const { drain, lines } = started;
+    const { cut } = await openEndlessUpload(started);
     expect(await drain.start('test')).toBe(false);
     expect(lines.lines.at(-1)).toMatchObject({ level: 'error', cut: 1 });
     await cut;
   });
 
   test('in a hurry does not wait for its deadline', async () => {
-    const { drain, port, lines } = await start({ LINGER_SECONDS: 60, DRAIN_TIMEOUT_SECONDS: 3600 });
-    await openEndlessUpload(port);
+    const started = await start({ LINGER_SECONDS: 60, DRAIN_TIMEOUT_SECONDS: 3600 });
+    const { drain, lines } = started;
+    await openEndlessUpload(started);
     const drained = drain.start('first signal');
     drain.hurry();
     expect(await drained).toBe(false);

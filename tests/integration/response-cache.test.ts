@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Express, RequestHandler } from 'express';
 import { compress } from '../../src/http/compress.ts';
 import { currentRequestId } from '../../src/http/context.ts';
@@ -11,10 +11,16 @@ import { HttpError } from '../../src/http/errors.ts';
 import { wrap } from '../../src/http/wrap.ts';
 import { ask, cachedRoutes } from '../support/cached-routes.ts';
 import { heldLoad, until } from '../support/caches.ts';
+import { clock } from '../support/clock.ts';
 import { serve } from '../support/http.ts';
+
+beforeEach(() => {
+  clock.stop();
+});
 
 let close: (() => Promise<void>) | undefined;
 afterEach(async () => {
+  clock.restore();
   await close?.();
   close = undefined;
 });
@@ -45,7 +51,7 @@ describe('an answer', () => {
     const hit = await ask(url);
     expect(hit.headers).toMatchObject({ 'x-cache': 'HIT', age: '0' });
     expect([String(miss.body), String(hit.body)]).toEqual(['1', '1']);
-    await sleep(160);
+    clock.advance(160);
     expect((await ask(url)).headers['x-cache']).toBe('STALE');
     await until(async () => (await ask(url)).headers['x-cache'] === 'HIT');
     expect(String((await ask(url)).body)).toBe('2');
@@ -70,7 +76,7 @@ describe('an answer', () => {
     );
     expect((await ask(`${url}/brief`)).headers['cache-control']).toBe('public, max-age=0, s-maxage=60');
     expect((await ask(`${url}/own`)).headers['cache-control']).toBe('public, max-age=7');
-    await sleep(1100);
+    clock.advance(1100);
     expect((await ask(url)).headers.age).toBe('1');
   });
 
@@ -351,7 +357,7 @@ describe('a handler that fails', () => {
       failed++;
       return failing(req, res, next);
     };
-    await sleep(30);
+    clock.advance(30);
     for (let i = 0; i < 4; i++) {
       const answer = await ask(url);
       expect([answer.status, answer.headers['x-cache'], String(answer.body)]).toEqual([200, 'STALE', 'fine']);
@@ -369,7 +375,7 @@ describe('a handler that fails', () => {
     const { url } = await start((app) => app.get('/', cached({ ttl: 0.02, stale: 60 }, handler)));
     await ask(url);
     gone = true;
-    await sleep(30);
+    clock.advance(30);
     expect((await ask(url)).status).toBe(200);
     await until(async () => (await ask(url)).status === 404);
   });

@@ -78,8 +78,12 @@ describe('the built server', () => {
     await fetch(`${url}/api/companies/none`);
     await fetch(`${url}/made-up-${'x'.repeat(20)}`);
     expect((await fetch(`${url}/metrics`)).status).toBe(404);
-    await sleep(50);
-    const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+    let metrics = '';
+    // A request is counted when its response is out.
+    await until(async () => {
+      metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+      return metrics.includes('{method="GET",route="other",status="404"} 2');
+    });
     expect(metrics).toContain(
       'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="200"} 2',
     );

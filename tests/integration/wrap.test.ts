@@ -8,6 +8,7 @@ import { compress } from '../../src/http/compress.ts';
 import { HttpError } from '../../src/http/errors.ts';
 import { sendStream } from '../../src/http/stream.ts';
 import { ClientLeft, wrap } from '../../src/http/wrap.ts';
+import { until } from '../support/caches.ts';
 import { serve } from '../support/http.ts';
 
 let close: (() => Promise<void>) | undefined;
@@ -84,10 +85,12 @@ describe('the signal', () => {
 
   test('fires when the client leaves, with a reason that says so', async () => {
     const reasons: unknown[] = [];
+    let begun = false;
     const { port, log } = await start((app) =>
       app.get(
         '/',
         wrap(async (_req, _res, { signal }) => {
+          begun = true;
           await once(signal, 'abort');
           reasons.push(signal.reason);
           signal.throwIfAborted();
@@ -96,7 +99,7 @@ describe('the signal', () => {
     );
     const request = get({ port, host: '127.0.0.1' });
     request.on('error', () => undefined);
-    await sleep(100);
+    await until(() => begun);
     request.destroy();
     const [line] = await log.waitFor(1);
     expect(reasons).toEqual([expect.any(ClientLeft)]);
@@ -106,10 +109,12 @@ describe('the signal', () => {
 
   test('has fired where the client left before the handler asked for it', async () => {
     const reasons: unknown[] = [];
-    const { port, log } = await start((app) =>
+    let begun = false;
+    const { port } = await start((app) =>
       app.get(
         '/',
         wrap(async (_req, res, context) => {
+          begun = true;
           await once(res, 'close');
           reasons.push(context.signal.reason);
         }),
@@ -117,10 +122,9 @@ describe('the signal', () => {
     );
     const request = get({ port, host: '127.0.0.1' });
     request.on('error', () => undefined);
-    await sleep(100);
+    await until(() => begun);
     request.destroy();
-    await log.waitFor(1);
-    await sleep(50);
+    await until(() => reasons.length > 0);
     expect(reasons).toEqual([expect.any(ClientLeft)]);
   });
 
@@ -242,10 +246,12 @@ describe('a streamed answer', () => {
 
   test('whose client left before there was a stream has its source destroyed', async () => {
     const source = Readable.from(['x'.repeat(100)]);
-    const { port, log } = await start((app) =>
+    let begun = false;
+    const { port } = await start((app) =>
       app.get(
         '/',
         wrap(async (_req, res) => {
+          begun = true;
           await once(res, 'close');
           return source;
         }),
@@ -253,10 +259,9 @@ describe('a streamed answer', () => {
     );
     const request = get({ port, host: '127.0.0.1' });
     request.on('error', () => undefined);
-    await sleep(100);
+    await until(() => begun);
     request.destroy();
-    await log.waitFor(1);
-    await sleep(50);
+    await until(() => source.destroyed);
     expect(source.destroyed).toBe(true);
   });
 

@@ -22,9 +22,9 @@ export class LogLines extends Writable {
     done();
   }
 
-  /** Waits until so many lines were written: a request's line comes after its answer. */
+  /** Waits until so many lines were written, 10 s at most: a request's line comes after its answer. */
   async waitFor(count: number): Promise<Record<string, unknown>[]> {
-    for (let attempt = 0; this.lines.length < count && attempt < 200; attempt++) {
+    for (let attempt = 0; this.lines.length < count && attempt < 1000; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     return this.lines;

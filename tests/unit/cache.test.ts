@@ -1,9 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from '@jest/globals';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { createCache, NotCacheable, type CacheParts, type CacheState } from '../../src/stores/cache/cache.ts';
+import { clock } from '../support/clock.ts';
 import { LogLines } from '../support/http.ts';
 import { heldLoad, silent, until } from '../support/caches.ts';
+
+beforeEach(() => {
+  clock.stop();
+});
+afterEach(() => {
+  clock.restore();
+});
 
 const memoryCache = (parts: Partial<CacheParts> = {}) =>
   createCache({ logger: silent, prefix: 'test:', maxBytes: 1024 * 1024, ...parts });
@@ -25,7 +33,7 @@ describe('a look-up', () => {
     const load = counting();
     const values: number[] = [];
     for (const pause of [0, 0, 60]) {
-      await sleep(pause);
+      clock.advance(pause);
       const { value, state } = await cache.fetch('key', { ttl: 0.05 }, load);
       states.push(state);
       values.push(value);
@@ -37,7 +45,7 @@ describe('a look-up', () => {
   test('gives a stale value at once, while a new one is loaded', async () => {
     const cache = memoryCache();
     await cache.wrap('key', { ttl: 0.03, stale: 10 }, () => 'old');
-    await sleep(40);
+    clock.advance(40);
     const slow = heldLoad('new');
     const options = { ttl: 10, stale: 10 };
     const stale = await Promise.all(Array.from({ length: 20 }, () => cache.fetch('key', options, slow.load)));
@@ -68,7 +76,7 @@ describe('a load', () => {
     const cache = memoryCache();
     const slow = heldLoad('value');
     const asked = Array.from({ length: 50 }, () => cache.wrap('key', { ttl: 1 }, slow.load));
-    await sleep(5);
+    await until(() => slow.count === 1);
     slow.finish();
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['value']));
     expect(slow.count).toBe(1);
@@ -93,16 +101,18 @@ describe('a load', () => {
     };
     const options = { ttl: 0.02, stale: 10 };
     await cache.wrap('key?token=1', options, () => 'old');
-    await sleep(30);
+    clock.advance(30);
     for (let i = 0; i < 20; i++) {
       const { value, state } = await cache.fetch<unknown>('key?token=1', options, load);
       expect([value, state]).toEqual(['old', 'STALE']);
-      await sleep(2);
+      clock.advance(2);
+      await turn();
     }
     expect(attempts).toBe(1);
-    await sleep(1000);
-    await cache.wrap<unknown>('key?token=1', options, load);
-    await until(() => attempts === 2);
+    await until(async () => {
+      await cache.wrap<unknown>('key?token=1', options, load);
+      return attempts === 2;
+    });
     expect(lines.lines).toHaveLength(1);
     expect(lines.lines[0]).toMatchObject({
       level: 'warn',
@@ -114,7 +124,7 @@ describe('a load', () => {
   test('that fails when the stale time is over, fails', async () => {
     const cache = memoryCache();
     await cache.wrap('key', { ttl: 0.01, stale: 0.01 }, () => 'old');
-    await sleep(30);
+    clock.advance(30);
     await expect(cache.wrap('key', { ttl: 1 }, failing)).rejects.toThrow('the database is away');
   });
 
@@ -122,12 +132,15 @@ describe('a load', () => {
     const cache = memoryCache();
     const options = { ttl: 0.01, stale: 10 };
     await cache.wrap('key', options, () => 'old');
-    await sleep(20);
+    clock.advance(20);
+    let loads = 0;
     const gone = () => {
+      loads++;
       throw new NotCacheable('gone');
     };
     expect(await cache.wrap('key', options, gone)).toBe('old');
-    await sleep(10);
+    await until(() => loads === 1);
+    await turn();
     await expect(cache.wrap('key', options, gone)).rejects.toThrow('gone');
   });
 });
@@ -154,7 +167,8 @@ describe('a purge', () => {
     const before = heldLoad('old');
     const options = { ttl: 10, tags: ['tag'] };
     const early = cache.wrap('key', options, before.load);
-    await sleep(1);
+    await until(() => before.count === 1);
+    clock.advance(1);
     await cache.purgeTag('tag');
     expect(await cache.wrap('key', options, () => 'new')).toBe('new');
     before.finish();
