@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+const COPIED = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts'];
+
+/** How a command ended, and what it printed. */
+export interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A checkout of the project with a few lines of source in place of its own, so that a build takes a second. */
+export class SmallProject {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async create(sources: Readonly<Record<string, string>>): Promise<SmallProject> {
+    const project = new SmallProject(await mkdtemp(join(tmpdir(), 'project-')));
+    for (const name of COPIED) await cp(join(ROOT, name), project.file(name), { recursive: true });
+    await symlink(join(ROOT, 'node_modules'), project.file('node_modules'));
+    for (const [name, text] of Object.entries(sources)) await project.write(name, text);
+    return project;
+  }
+
+  file(...names: string[]): string {
+    return join(this.path, ...names);
+  }
+
+  async write(name: string, text: string): Promise<void> {
+    await mkdir(dirname(this.file(name)), { recursive: true });
+    await writeFile(this.file(name), text);
+  }
+
+  async read(name: string): Promise<string> {
+    return readFile(this.file(name), 'utf8');
+  }
+
+  /** Runs a command in it, with nothing of the test's environment but the PATH. */
+  async run(command: string, ...args: string[]): Promise<Result> {
+    const options = { cwd: this.path, env: { PATH: process.env.PATH, HOME: this.path } };
+    return new Promise((resolve) => {
+      execFile(command, args, options, (error, stdout, stderr) => {
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
+      });
+    });
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true });
+  }
+}
