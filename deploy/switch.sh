@@ -10,7 +10,7 @@ root=$(dirname "$(dirname "$release")")
 # A tarball that was cut short, or files somebody has changed since.
 (cd "$release" && sha256sum --quiet -c SHA256SUMS)
 
-# The app reads .env at each start. systemd reads the file itself and doesn't need the link.
+# The app reads .env at each start, and does not start where the link leads to no file, or to one it can't read.
 [ -e "$release/.env" ] || ln -s "${APP_ENV:-/etc/app/app.env}" "$release/.env" || true
 
 # rename(2) replaces the link at once; `ln -sfn` alone removes it first, and a process that starts just then finds nothing.

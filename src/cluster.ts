@@ -2,16 +2,15 @@ import { url as inspectorUrl } from 'node:inspector';
 import type { Server } from 'node:net';
 import { loadLaunch, type Config } from './config.ts';
 import { createAdminServer } from './runtime/admin.ts';
-import { configOrExit } from './runtime/boot.ts';
+import { boot, type Boot } from './runtime/boot.ts';
 import { ClusterMetrics } from './runtime/cluster/cluster-metrics.ts';
 import { workerCount } from './runtime/cluster/concurrency.ts';
 import { controlCommands } from './runtime/cluster/control-commands.ts';
 import { openControl } from './runtime/cluster/control.ts';
-import { logCrashes } from './runtime/crash.ts';
 import { EXIT_NO_BOOT } from './runtime/cluster/failures.ts';
 import { createFork, findRelease } from './runtime/cluster/fork.ts';
-import { listen } from './runtime/listen.ts';
-import { createLogger, type Logger } from './runtime/logger.ts';
+import { listenForMetrics } from './runtime/listen.ts';
+import type { Logger } from './runtime/logger.ts';
 import { Notifier } from './runtime/cluster/notify.ts';
 import { removePidFile, writePidFile } from './runtime/cluster/pid-file.ts';
 import { obeySignals } from './runtime/cluster/primary-signals.ts';
@@ -22,7 +21,8 @@ import { Supervisor } from './runtime/cluster/supervisor.ts';
  * One primary and its workers, each of which runs server.ts. The primary imports nothing of the app: it must not be able
  * to die of the app's bugs, and a reload must be able to bring in all of the app's code.
  */
-async function main(config: Config, logger: Logger): Promise<void> {
+async function main({ config, logger, dotenv }: Boot): Promise<void> {
+  logger.info({ env: config.NODE_ENV, dotenv }, 'starting');
   const launch = loadLaunch();
   const release = findRelease(process.argv[1] ?? '', process.cwd(), launch.pwd);
   const notifier = new Notifier(launch, logger);
@@ -32,7 +32,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
   const supervisor: Supervisor = new Supervisor({
     config,
     logger,
-    fork: createFork(release, launch, sharedSecrets(config, logger)),
+    fork: createFork(release, launch, sharedSecrets(config)),
     target: workerCount(config),
     detectHangs: inspectorUrl() === undefined,
     borrowedSocket: launch.listenFd !== undefined,
@@ -57,9 +57,7 @@ async function main(config: Config, logger: Logger): Promise<void> {
   });
   const metrics = new ClusterMetrics(supervisor);
   obeySignals(supervisor, config, logger);
-  if (config.ADMIN_PORT > 0) {
-    await listen(createAdminServer(metrics, config), { host: config.ADMIN_HOST, port: config.ADMIN_PORT });
-  }
+  await listenForMetrics(createAdminServer(metrics, config), config, logger);
   control = await openControl(config.CONTROL_SOCKET, controlCommands(supervisor, config), logger);
   notifier.watchdog(() => supervisor.status.ready > 0);
   supervisor.start();
@@ -82,10 +80,8 @@ async function onEnded(code: number, config: Config, logger: Logger): Promise<vo
   process.exit(code);
 }
 
-const config = configOrExit();
-const logger = createLogger(config);
-logCrashes(logger);
-await main(config, logger).catch((error: unknown) => {
-  logger.fatal({ err: error }, 'could not start');
+const booted = boot();
+await main(booted).catch((error: unknown) => {
+  booted.logger.fatal({ err: error }, 'could not start');
   process.exit(EXIT_NO_BOOT);
 });

@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as v from 'valibot';
+import { complete, controlSocketOf, controlSocketProblems } from './config/complete.ts';
 import {
   absolutePath,
   concurrency,
@@ -11,14 +9,20 @@ import {
   integer,
   list,
   oneOf,
+  optionalDecimal,
   origins,
   redisUrl,
   trustedProxies,
 } from './config/fields.ts';
 import { insecurities } from './config/insecurities.ts';
 import { readLaunch, type Launch } from './config/launch.ts';
-import { readValues, type Environment } from './config/read-values.ts';
+import { projectPath } from './config/paths.ts';
+import { misspeltNames, readValues, type Environment } from './config/read-values.ts';
 import { users } from './config/users.ts';
+import { warningsOf } from './config/warnings.ts';
+
+/** Prometheus' exporters have the ports around it. In development another is taken where this one is not free. */
+export const DEFAULT_ADMIN_PORT = 9464;
 
 /**
  * Every variable the app reads, once. A key's name is the same everywhere: in the environment, in `.env`, and as
@@ -30,7 +34,7 @@ const schema = v.object({
   NODE_ENV: v.optional(oneOf(['development', 'test', 'production']), 'development'),
 
   // Listening (http/server.ts)
-  /** The address to listen on; unset: every address, IPv6 and IPv4. */
+  /** The address to listen on; unset: every address, IPv6 and IPv4, in production, else 127.0.0.1. */
   HOST: v.optional(v.string()),
   /** 0 takes a free port. */
   PORT: integer({ min: 0, max: 65_535, default: 3000 }),
@@ -39,7 +43,7 @@ const schema = v.object({
   /** By which names it is asked, beside ADMIN_HOST and loopback; all others are refused. */
   ADMIN_ALLOWED_HOSTS: v.optional(hostNames(), ''),
   /** 0 switches the admin server off. */
-  ADMIN_PORT: integer({ min: 0, max: 65_535, default: 9464 }),
+  ADMIN_PORT: integer({ min: 0, max: 65_535, default: DEFAULT_ADMIN_PORT }),
   /** Which hops may say who the client is: off, a count, or addresses. */
   TRUST_PROXY: v.optional(trustedProxies(), 'off'),
 
@@ -87,7 +91,7 @@ const schema = v.object({
   SESSION_COOKIE_SECURE: v.optional(flag()),
   /** Who may log in: a JSON array of { id, name, passwordHash }, mostly given as USERS_FILE. */
   USERS: v.optional(users(), '[]'),
-  /** The password of the user "demo", in development only; unset: a new one at each start, in the log. */
+  /** The password of the user "demo", in development only; unset: one is generated and kept, and is in the log. */
   DEMO_PASSWORD: v.optional(v.pipe(v.string(), v.minCodePoints(8, 'must have at least 8 characters'))),
 
   // Logs (runtime/logger.ts)
@@ -102,8 +106,8 @@ const schema = v.object({
   READY_REQUIRES_REDIS: v.optional(flag(), 'off'),
   /** Between failing /readyz and closing the listener, for balancers that only poll. */
   DRAIN_DELAY_SECONDS: decimal({ min: 0, max: 600, default: 0 }),
-  /** How long connections keep being answered with "Connection: close" before idle ones are closed. */
-  LINGER_SECONDS: decimal({ min: 0, max: 60, default: 1 }),
+  /** How long connections keep being answered with "Connection: close" before idle ones are closed; unset: 1, in development 0. */
+  LINGER_SECONDS: optionalDecimal({ min: 0, max: 60, example: 1 }),
   /** Until requests in flight must be done; what is left then is cut. */
   DRAIN_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 25 }),
 
@@ -137,7 +141,13 @@ const schema = v.object({
 /** The values as they were given, defaults filled in; what depends on other keys is still open. */
 export type Parsed = v.InferOutput<typeof schema>;
 type Derived =
-  'STORE' | 'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'LOG_FORMAT' | 'CONTROL_SOCKET' | 'DIAGNOSTICS_DIR';
+  | 'STORE'
+  | 'SESSION_SECRETS'
+  | 'SESSION_COOKIE_SECURE'
+  | 'LOG_FORMAT'
+  | 'LINGER_SECONDS'
+  | 'CONTROL_SOCKET'
+  | 'DIAGNOSTICS_DIR';
 
 /** The configuration: validated, complete and frozen. */
 export type Config = Readonly<Omit<Parsed, Derived> & { [Key in Derived]-?: NonNullable<Parsed[Key]> }>;
@@ -159,19 +169,62 @@ export class ConfigError extends Error {
   }
 }
 
+/** In the project's folder, or the release's: the working directory is whatever a supervisor or cron makes it. */
+const DOTENV_FILE = projectPath('.env');
+const DEVELOPMENT_SECRETS_FILE = projectPath('node_modules', '.cache', 'development-secrets.json');
+
+/** A configuration, and all there is to say about it. */
+export interface ConfigReport {
+  /** Complete, and valid when there are no problems. */
+  readonly config: Config;
+  /** What was given, valid by itself, without defaults that depend on other keys. */
+  readonly given: Partial<Parsed>;
+  /** A line for each reason not to start with it; never a value, which may be a secret. */
+  readonly problems: readonly string[];
+  /** A line for each thing that is allowed and is rarely meant. */
+  readonly warnings: readonly string[];
+  /** Where `.env` was looked for, and whether there is one. */
+  readonly dotenv: { readonly path: string; readonly found: boolean };
+  /** The files that values were read from, `KEY_FILE` and `.env`. */
+  readonly files: readonly string[];
+}
+
 /**
- * Reads the configuration.
+ * Reads the configuration and says everything about it.
  *
  * @param env - the environment; it wins over the file.
  * @param dotenvFile - a `.env` file, which need not exist.
+ * @param developmentSecrets - keeps what is generated for development.
+ */
+export function inspectConfig(
+  env: Environment = process.env,
+  dotenvFile = DOTENV_FILE,
+  developmentSecrets = DEVELOPMENT_SECRETS_FILE,
+): ConfigReport {
+  const read = readValues(schema.entries, env, dotenvFile);
+  const given: Partial<Parsed> = read.values;
+  const config = complete(given as Parsed, developmentSecrets);
+  const problems = [...read.problems, ...controlSocketProblems(config), ...insecurities(config, given)];
+  const { dotenv } = read;
+  return {
+    config: Object.freeze(config),
+    given,
+    problems: [...new Set(problems)],
+    warnings: [...misspeltNames(dotenv, CONFIG_KEYS), ...warningsOf(config)],
+    dotenv,
+    files: dotenv.found ? [...read.files, dotenv.path] : read.files,
+  };
+}
+
+/**
+ * Reads the configuration, as `inspectConfig` does.
+ *
  * @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret.
  */
-export function loadConfig(env: Environment = process.env, dotenvFile = '.env'): Config {
-  const { values, problems } = readValues(schema.entries, env, dotenvFile);
-  const config = complete(values as Parsed);
-  problems.push(...insecurities(config, values));
-  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
-  return Object.freeze(config);
+export function loadConfig(...sources: Parameters<typeof inspectConfig>): Config {
+  const { config, problems } = inspectConfig(...sources);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
 }
 
 /**
@@ -179,29 +232,16 @@ export function loadConfig(env: Environment = process.env, dotenvFile = '.env'):
  *
  * @throws {ConfigError} when one of the two variables that say it is wrong.
  */
-export function loadControlSocket(env: Environment = process.env, dotenvFile = '.env'): string {
+export function loadControlSocket(env: Environment = process.env, dotenvFile = DOTENV_FILE): string {
   const { PORT, CONTROL_SOCKET } = schema.entries;
   const { values, problems } = readValues({ PORT, CONTROL_SOCKET }, env, dotenvFile);
+  const socket = { CONTROL_SOCKET: controlSocketOf(values as Parsed) };
+  problems.push(...controlSocketProblems(socket));
   if (problems.length > 0) throw new ConfigError(problems);
-  return complete(values as Parsed).CONTROL_SOCKET;
+  return socket.CONTROL_SOCKET;
 }
 
 /** What started this process tells it, in variables that are not the app's to set: systemd, PM2, our own primary. */
 export function loadLaunch(env: Environment = process.env): Launch {
   return readLaunch(env);
-}
-
-/** Fills in what depends on other keys. */
-function complete(values: Parsed): Config {
-  const production = values.NODE_ENV === 'production';
-  return {
-    ...values,
-    STORE: values.STORE ?? (values.REDIS_URL ? 'redis' : 'memory'),
-    // Without one, sessions end with the process: right for development, refused in production.
-    SESSION_SECRETS: values.SESSION_SECRETS ?? [randomBytes(48).toString('base64')],
-    SESSION_COOKIE_SECURE: values.SESSION_COOKIE_SECURE ?? production,
-    LOG_FORMAT: values.LOG_FORMAT ?? (values.NODE_ENV === 'development' ? 'pretty' : 'json'),
-    CONTROL_SOCKET: values.CONTROL_SOCKET ?? join(tmpdir(), `app-${values.PORT}.sock`),
-    DIAGNOSTICS_DIR: values.DIAGNOSTICS_DIR ?? tmpdir(),
-  };
 }

@@ -1,18 +1,16 @@
 import { createApp } from './app.ts';
-import { loadLaunch, type Config } from './config.ts';
+import { loadLaunch } from './config.ts';
 import type { Launch } from './config/launch.ts';
 import { observeResponse } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
 import { createAdminServer } from './runtime/admin.ts';
-import { configOrExit, exitOnBadStart } from './runtime/boot.ts';
+import { boot, exitOnBadStart, type Boot } from './runtime/boot.ts';
 import { storeCompiledModules } from './runtime/compile-cache.ts';
 import { Connections } from './runtime/connections.ts';
-import { logCrashes } from './runtime/crash.ts';
 import { Departure } from './runtime/departure.ts';
 import { Drain } from './runtime/drain.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
-import { listen } from './runtime/listen.ts';
-import { createLogger, type Logger } from './runtime/logger.ts';
+import { describeAddress, listen, listenForMetrics } from './runtime/listen.ts';
 import { createMetrics, type Metrics } from './runtime/metrics.ts';
 import { collectAtRest } from './runtime/rest.ts';
 import { onStopRequest } from './runtime/signals.ts';
@@ -24,13 +22,11 @@ import { openStores } from './stores/open.ts';
  * runs it as a worker. A start that fails ends the process: with 78 when the configuration is wrong, else with 1.
  */
 export async function serve(): Promise<void> {
-  const config = configOrExit();
-  const logger = createLogger(config);
-  logCrashes(logger);
-  await start(config, logger).catch((error: unknown) => exitOnBadStart(error, logger));
+  const booted = boot();
+  await start(booted).catch((error: unknown) => exitOnBadStart(error, booted.logger));
 }
 
-async function start(config: Config, logger: Logger): Promise<void> {
+async function start({ config, logger, dotenv }: Boot): Promise<void> {
   const launch = loadLaunch();
   const lifecycle = new Lifecycle();
   const metrics = createMetrics();
@@ -57,13 +53,14 @@ async function start(config: Config, logger: Logger): Promise<void> {
   if (!primary) onStopRequest(leave, hurry);
 
   storeCompiledModules();
-  await serveMetrics(config, launch, metrics);
+  await serveMetrics({ config, logger }, launch, metrics);
   const place = { host: config.HOST, port: config.PORT, fd: launch.listenFd };
   const address = await departure.unlessLeaving(() => listen(server, place));
   if (!address) return;
   lifecycle.markReady();
   const { port } = address;
-  logger.info({ port, env: config.NODE_ENV, store: config.STORE }, `listening on http://localhost:${port}`);
+  const facts = { port, env: config.NODE_ENV, store: config.STORE, dotenv };
+  logger.info(facts, `listening on ${describeAddress(address)}`);
   await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
@@ -71,8 +68,12 @@ async function start(config: Config, logger: Logger): Promise<void> {
 }
 
 /** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */
-async function serveMetrics(config: Config, launch: Launch, metrics: Metrics): Promise<void> {
-  if (config.ADMIN_PORT === 0 || launch.workerSlot !== undefined) return;
-  const port = config.ADMIN_PORT + (launch.pm2Instance ?? 0);
-  await listen(createAdminServer(metrics.registry, config), { host: config.ADMIN_HOST, port });
+async function serveMetrics(
+  { config, logger }: Pick<Boot, 'config' | 'logger'>,
+  launch: Launch,
+  metrics: Metrics,
+): Promise<void> {
+  if (launch.workerSlot !== undefined) return;
+  const server = createAdminServer(metrics.registry, config);
+  await listenForMetrics(server, config, logger, { offset: launch.pm2Instance ?? 0 });
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import * as v from 'valibot';
 import { hostName } from './host-name.ts';
@@ -7,23 +6,30 @@ import { parseRedisUrl } from './redis-url.ts';
 /** A whole number between `min` and `max`, both included. */
 export function integer(range: { min: number; max: number; default: number }) {
   const message = `must be a whole number from ${range.min} to ${range.max}`;
-  return number(/^\d{1,15}$/, range, message);
+  return v.optional(numberIn(/^\d{1,15}$/, range, message), String(range.default));
 }
+
+const DECIMAL = /^\d{1,15}(\.\d{1,6})?$/;
 
 /** A number of seconds (or another unit the key names) that may have a fraction. */
 export function decimal(range: { min: number; max: number; default: number }) {
   const message = `must be a number from ${range.min} to ${range.max}, for example ${range.default}`;
-  return number(/^\d{1,15}(\.\d{1,6})?$/, range, message);
+  return v.optional(numberIn(DECIMAL, range, message), String(range.default));
 }
 
-function number(form: RegExp, range: { min: number; max: number; default: number }, message: string) {
-  const schema = v.pipe(
+/** The same without a default of its own. */
+export function optionalDecimal(range: { min: number; max: number; example: number }) {
+  const message = `must be a number from ${range.min} to ${range.max}, for example ${range.example}`;
+  return v.optional(numberIn(DECIMAL, range, message));
+}
+
+function numberIn(form: RegExp, range: { min: number; max: number }, message: string) {
+  return v.pipe(
     v.string(),
     v.regex(form, message),
     v.transform(Number),
     v.check((value) => value >= range.min && value <= range.max, message),
   );
-  return v.optional(schema, String(range.default));
 }
 
 /** A switch: on, off, true, false, 1, 0, yes or no. */
@@ -142,10 +148,4 @@ function isSubnet(item: string): boolean {
   if (version === 0 || rest.length > 0) return false;
   // Zero bits mean everybody, which is TRUST_PROXY=true by another name.
   return bits === undefined || (/^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-}
-
-/** The text of a file that holds one value; a newline at its end, which every editor adds, is not part of it. */
-export function readValueFile(path: string): string {
-  // eslint-disable-next-line n/no-sync -- start-up: nothing is served before the configuration is known
-  return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
 }

@@ -1,3 +1,5 @@
+import { socketPathProblem } from './socket-path.ts';
+
 /** Where one Redis server answers. */
 export interface RedisAddress {
   readonly host: string;
@@ -57,7 +59,10 @@ export function parseRedisUrl(url: string): RedisTarget {
   if (scheme === 'unix') {
     if (hosts !== '' || path.length < 2) throw new Error('needs an absolute path: unix:///run/redis.sock');
     const db = new URLSearchParams(parts.query).get('db');
-    return { kind: 'unix', path: decodeURIComponent(path), db: parseDb(db ?? ''), ...login };
+    const socket = decodeURIComponent(path);
+    const problem = socketPathProblem(socket);
+    if (problem !== undefined) throw new Error(problem);
+    return { kind: 'unix', path: socket, db: parseDb(db ?? ''), ...login };
   }
   if (scheme.endsWith('+sentinel')) {
     const [master = '', db = '', ...more] = path.slice(1).split('/');

@@ -32,7 +32,7 @@ describeWithSystemd('systemd', (pm2Commands) => {
     await machine.in('rm', '-rf', '/run/systemd/system/app.service.d');
     await machine.in('systemctl', 'daemon-reload');
     await machine.run('systemctl', 'reset-failed');
-    await machine.write('/etc/app/app.env', SETTINGS, 0o640);
+    await writeSettings(machine);
     await switchTo(OLD);
   });
 
@@ -160,7 +160,7 @@ describeWithSystemd('systemd', (pm2Commands) => {
   });
 
   test('a bad configuration is not tried again, and the journal names the variable', async () => {
-    await machine.write('/etc/app/app.env', `${SETTINGS}PORT=a port\n`, 0o640);
+    await writeSettings(machine, 'PORT=a port\n');
     expect((await machine.run('systemctl', 'start', 'app')).code).not.toBe(0);
     await sleep(3000);
     expect(await machine.property('app', 'ActiveState')).toBe('failed');
@@ -190,8 +190,7 @@ describeWithSystemd('systemd', (pm2Commands) => {
   describe('with PM2 as the service', () => {
     beforeEach(async () => {
       // The unit has no credential: the app reads the secret from .env.
-      await machine.write('/etc/app/app.env', `${SETTINGS}SESSION_SECRETS=${'x'.repeat(40)}\n`, 0o640);
-      await machine.in('chgrp', 'app', '/etc/app/app.env');
+      await writeSettings(machine, `SESSION_SECRETS=${'x'.repeat(40)}\n`);
       await start('app-pm2');
     });
 
@@ -239,6 +238,12 @@ async function installPm2(machine: SystemdMachine, bin: string): Promise<void> {
   }
 }
 
+/** As the README has it: the app's group reads it. */
+async function writeSettings(machine: SystemdMachine, more = ''): Promise<void> {
+  await machine.write('/etc/app/app.env', SETTINGS + more, 0o640);
+  await machine.in('chgrp', 'app', '/etc/app/app.env');
+}
+
 /** What the README tells to do on a new host. */
 async function installApp(machine: SystemdMachine): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'releases-'));
@@ -249,7 +254,7 @@ async function installApp(machine: SystemdMachine): Promise<void> {
   }
   await rm(folder, { recursive: true });
   await machine.run('useradd', '--system', '--home-dir', '/var/lib/app', 'app');
-  await machine.write('/etc/app/app.env', SETTINGS, 0o640);
+  await writeSettings(machine);
   await machine.write('/etc/app/session-secrets', 'only-for-tests-only-for-tests-only-for-tests\n', 0o600);
   await machine.in('sh', `/srv/app/releases/${OLD}/deploy/switch.sh`);
   await machine.in('sh', '-c', 'cp /srv/app/current/deploy/systemd/app* /etc/systemd/system/');

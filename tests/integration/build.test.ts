@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { until } from '../support/deploy/until.ts';
 import { SmallProject } from '../support/small-project.ts';
 
 // Without Node's types, which would be most of a build's time.
@@ -17,10 +20,10 @@ const SOURCES = {
 };
 
 let project: SmallProject;
-beforeEach(async () => {
+const create = async () => {
   project = await SmallProject.create(SOURCES);
-});
-afterEach(() => project.remove());
+};
+const remove = () => project.remove();
 
 const build = (...args: string[]) => project.run('node', 'scripts/build.mjs', ...args);
 const buildIfStale = () => build('--if-stale');
@@ -28,6 +31,9 @@ const isBuilt = /^building/m;
 const longAgo = new Date('2001-01-01');
 
 describe('npm start', () => {
+  beforeEach(create);
+  afterEach(remove);
+
   test.each([
     ['npm', ['start', '--silent']],
     // As `node --run start` does it, which knows no hooks.
@@ -50,6 +56,9 @@ describe('npm start', () => {
 });
 
 describe('npm test', () => {
+  beforeEach(create);
+  afterEach(remove);
+
   test('builds first, where no hook runs', async () => {
     await project.write('.npmrc', 'ignore-scripts=true\n');
     const { code, stdout, stderr } = await project.run('npm', 'test', '--silent', '--', '--version');
@@ -65,6 +74,9 @@ describe('npm test', () => {
 });
 
 describe('npm run ctl', () => {
+  beforeEach(create);
+  afterEach(remove);
+
   const ctl = () => project.run('npm', 'run', '--silent', 'ctl', '--', 'status');
 
   test('before the first build is one line that says what to do', async () => {
@@ -81,16 +93,17 @@ describe('npm run ctl', () => {
 });
 
 describe('a build is done again when', () => {
-  beforeEach(async () => {
+  beforeAll(async () => {
+    await create();
     await buildIfStale();
   });
+  afterAll(remove);
 
   test.each<[string, () => Promise<unknown>]>([
     ['a source has other content and an older time', () => older('src/cluster.ts', hello('two'))],
-    ['a source has other content of the same length', () => project.write('src/cluster.ts', hello('two'))],
+    ['a source has other content of the same length', () => project.write('src/cluster.ts', hello('six'))],
     ['a source is new', () => older('src/deep/new.ts', 'export {};\n')],
     ['a source is gone', () => rm(project.file('src/deep/part.ts'))],
-    ['a source has another name', () => rename(project.file('src/ctl.ts'), project.file('src/ctl2.ts'))],
     ['a file of JSON in src changed', () => older('src/data.json', '{}\n')],
     ['the lock file changed', () => older('package-lock.json', '{}\n')],
     ['tsconfig.json changed', () => change('tsconfig.json')],
@@ -98,6 +111,7 @@ describe('a build is done again when', () => {
     ['the build itself changed', () => change('scripts/build.mjs')],
     ['a built file is gone', () => rm(project.file('dist/ctl.js'))],
     ['a built file is another', () => older('dist/cluster.js', 'console.log("old");\n')],
+    ['a source has another name', () => rename(project.file('src/ctl.ts'), project.file('src/ctl2.ts'))],
     ['the build was cut off', () => rm(project.file('dist/.fingerprint'))],
   ])('%s', async (_name, mutate) => {
     await mutate();
@@ -113,7 +127,9 @@ describe('a build is done again when', () => {
 });
 
 describe('a build is left as it is when', () => {
+  afterEach(remove);
   beforeEach(async () => {
+    await create();
     await buildIfStale();
     await writeFile(project.file('dist/kept'), '');
   });
@@ -133,6 +149,9 @@ describe('a build is left as it is when', () => {
 });
 
 describe('npm run build', () => {
+  beforeEach(create);
+  afterEach(remove);
+
   test('builds what is fresh, too', async () => {
     await buildIfStale();
     expect((await build()).stderr).toBe('building\n');
@@ -147,4 +166,40 @@ describe('npm run build', () => {
     expect(stderr).toMatch(/^Cannot build.*Run: npm ci.*\n$/);
     expect(await project.read('dist/cluster.js')).toContain('one');
   });
+});
+
+describe('npm run dev', () => {
+  beforeEach(create);
+  afterEach(remove);
+
+  test('starts the app again when .env is made, changed or replaced', async () => {
+    await project.write('src/server.ts', `${CONSOLE}\nconsole.log('started');\n`);
+    const { dev = '' } = (JSON.parse(await project.read('package.json')) as { scripts: { dev?: string } })
+      .scripts;
+    const [command = '', ...args] = dev.split(' ');
+    // In a process group of its own: tsx has children.
+    const child = spawn(project.file('node_modules/.bin', command), args, {
+      cwd: project.path,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const started = (times: number) =>
+      until(`${times} starts`, () => output.split('started').length > times, { seconds: 60 });
+    try {
+      await started(1);
+      await project.write('.env', 'PORT=1\n');
+      await started(2);
+      await project.write('.env', 'PORT=2\n');
+      await started(3);
+      await project.write('.env.new', 'PORT=3\n');
+      await rename(project.file('.env.new'), project.file('.env'));
+      await started(4);
+      expect(output).not.toContain('Error');
+    } finally {
+      process.kill(-(child.pid ?? 0), 'SIGKILL');
+      await once(child, 'exit');
+    }
+  }, 240_000);
 });

@@ -1,9 +1,10 @@
 import { loadConfig, type Config } from '../../src/config.ts';
 
-/** A configuration for tests: quiet, no admin port, free port, no .env file; `env` is added as in the environment. */
+/** A configuration for tests: quiet, no admin port, free port, no file is read or written; `env` is added as in the environment. */
 export function testConfig(env: Record<string, string> = {}): Config {
   return loadConfig(
     { NODE_ENV: 'test', LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', ...env },
     '/nonexistent/.env',
+    '/nonexistent/development-secrets.json',
   );
 }

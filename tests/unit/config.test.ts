@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { CONFIG_KEYS, ConfigError, loadConfig } from '../../src/config.ts';
+import { CONFIG_KEYS, ConfigError, inspectConfig, loadConfig, loadControlSocket } from '../../src/config.ts';
 
 const noFile = '/nonexistent/.env';
 const secret = 'x'.repeat(32);
@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-const load = (env: Record<string, string> = {}) => loadConfig(env, noFile);
+const load = (env: Record<string, string> = {}) => loadConfig(env, noFile, '/nonexistent/secrets.json');
 
 function problemsOf(env: Record<string, string>): readonly string[] {
   try {
@@ -40,9 +40,121 @@ describe('without any variable', () => {
     expect(Object.isFrozen(load())).toBe(true);
   });
 
-  test('each process gets a session secret of its own', () => {
-    expect(load().SESSION_SECRETS).not.toEqual(load().SESSION_SECRETS);
-    expect(load().SESSION_SECRETS[0]?.length).toBeGreaterThanOrEqual(32);
+  test('only this machine is listened to, unless it is production or HOST says otherwise', () => {
+    expect(load().HOST).toBe('127.0.0.1');
+    expect(load({ NODE_ENV: 'test' }).HOST).toBe('127.0.0.1');
+    expect(load({ HOST: '' }).HOST).toBe('127.0.0.1');
+    expect(load({ HOST: '0.0.0.0' }).HOST).toBe('0.0.0.0');
+    expect(load(production).HOST).toBeUndefined();
+  });
+
+  test('a restart during development waits for nobody', () => {
+    expect(load().LINGER_SECONDS).toBe(0);
+    expect(load({ LINGER_SECONDS: '3' }).LINGER_SECONDS).toBe(3);
+    expect(load({ NODE_ENV: 'test' }).LINGER_SECONDS).toBe(1);
+    expect(load(production).LINGER_SECONDS).toBe(1);
+  });
+});
+
+describe('the secrets of development', () => {
+  const secretsOf = (file: string, env: Record<string, string> = {}) => {
+    const { SESSION_SECRETS, DEMO_PASSWORD } = loadConfig(env, noFile, file);
+    return { SESSION_SECRETS, DEMO_PASSWORD };
+  };
+
+  test('are kept in a file that only its owner reads', async () => {
+    const file = join(directory, 'new', 'folder', 'secrets.json');
+    const first = secretsOf(file);
+    expect(first.SESSION_SECRETS[0]?.length).toBeGreaterThanOrEqual(32);
+    expect(first.DEMO_PASSWORD).toMatch(/^[\w-]{16}$/);
+    expect(secretsOf(file)).toEqual(first);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  test.each(['', '{', '{}', 'null', '{"sessionSecret":"short","demoPassword":""}'])(
+    'are generated anew when the file says %j',
+    async (content) => {
+      const file = join(directory, 'broken.json');
+      await writeFile(file, content);
+      const first = secretsOf(file);
+      expect(first.SESSION_SECRETS[0]?.length).toBeGreaterThanOrEqual(32);
+      expect(secretsOf(file)).toEqual(first);
+    },
+  );
+
+  test('are of this process alone where no file can be written', () => {
+    expect(secretsOf('/dev/null/secrets.json')).not.toEqual(secretsOf('/dev/null/secrets.json'));
+  });
+
+  test.each([production, { NODE_ENV: 'test' }])('are for development alone: no file with %j', async (env) => {
+    const file = join(directory, 'none.json');
+    expect(secretsOf(file, env).DEMO_PASSWORD).toBeUndefined();
+    await expect(stat(file)).rejects.toThrow('ENOENT');
+  });
+
+  test('give way to those that are given', () => {
+    const given = { SESSION_SECRETS: secret, DEMO_PASSWORD: 'open sesame' };
+    expect(secretsOf(join(directory, 'other.json'), given)).toEqual({ ...given, SESSION_SECRETS: [secret] });
+  });
+});
+
+describe('a path of a Unix socket that Node would cut', () => {
+  const path = (bytes: number) => `/${'s'.repeat(bytes - 1)}`;
+  const max = process.platform === 'linux' ? 107 : 103;
+
+  test('is refused as CONTROL_SOCKET', () => {
+    expect(load({ CONTROL_SOCKET: path(max) }).CONTROL_SOCKET).toBe(path(max));
+    const problem = expect.stringMatching(`^CONTROL_SOCKET is a path of ${max + 1} bytes`);
+    expect(problemsOf({ CONTROL_SOCKET: path(max + 1) })).toEqual([problem]);
+    expect(() => loadControlSocket({ CONTROL_SOCKET: path(max + 1) }, noFile)).toThrow('CONTROL_SOCKET');
+  });
+
+  test('is counted in bytes', () => {
+    expect(problemsOf({ CONTROL_SOCKET: `/${'ß'.repeat(max / 2 + 1)}` })).toHaveLength(1);
+  });
+
+  test('is refused in REDIS_URL', () => {
+    expect(problemsOf({ REDIS_URL: `unix://${path(max)}` })).toEqual([]);
+    expect(problemsOf({ REDIS_URL: `unix://${path(max + 1)}` })).toEqual([
+      expect.stringMatching(/^REDIS_URL is a path of \d+ bytes/),
+    ]);
+  });
+});
+
+describe('in production, what is allowed and rarely meant', () => {
+  const warningsWith = (env: Record<string, string>) =>
+    inspectConfig({ ...production, ...env }, noFile).warnings;
+
+  test.each([
+    [{ SESSION_COOKIE_SECURE: 'off' }, 'SESSION_COOKIE_SECURE'],
+    [{ DEBUG: 'express:*' }, 'DEBUG'],
+    [{ LOG_LEVEL: 'silent' }, 'LOG_LEVEL'],
+    [{ ADMIN_HOST: '0.0.0.0' }, 'ADMIN_HOST'],
+    [{ ADMIN_HOST: '::' }, 'ADMIN_HOST'],
+    [{ ADMIN_HOST: '10.0.0.1' }, 'ADMIN_HOST'],
+    [{ ADMIN_HOST: 'fd00::1' }, 'ADMIN_HOST'],
+    [{ ADMIN_HOST: 'metrics.internal' }, 'ADMIN_HOST'],
+    [{ ADMIN_HOST: '127.0.0.1.example.com' }, 'ADMIN_HOST'],
+  ])('%j gets one warning that names it', (env, name) => {
+    expect(warningsWith(env)).toEqual([expect.stringMatching(`^${name} is `)]);
+  });
+
+  test.each([
+    {},
+    { ADMIN_HOST: 'localhost' },
+    { ADMIN_HOST: '127.1.2.3' },
+    { ADMIN_HOST: '::1' },
+    { ADMIN_HOST: '::ffff:127.0.0.1' },
+    { ADMIN_HOST: '0.0.0.0', ADMIN_PORT: '0' },
+    { LOG_LEVEL: 'fatal' },
+  ])('%j gets none', (env) => {
+    expect(warningsWith(env)).toEqual([]);
+  });
+
+  test('all come at once, and none in development', () => {
+    const env = { SESSION_COOKIE_SECURE: 'off', DEBUG: '*', LOG_LEVEL: 'silent', ADMIN_HOST: '::' };
+    expect(warningsWith(env)).toHaveLength(4);
+    expect(inspectConfig({ ...env, NODE_ENV: 'test' }, noFile).warnings).toEqual([]);
   });
 });
 

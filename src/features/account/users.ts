@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import pLimit from 'p-limit';
 import type { Config } from '../../config.ts';
 import { sameName } from '../../config/users.ts';
@@ -48,7 +47,7 @@ export function createUsers({
 }: ConfiguredUsersOptions): ConfiguredUsers {
   const known = new Map<string, User & { passwordHash: string | Promise<string> }>();
   for (const entry of config.USERS) known.set(sameName(entry.name), entry);
-  const demo = known.has('demo') ? undefined : demoUser(config, logger);
+  const demo = known.has('demo') ? undefined : demoUser(config);
   if (demo) known.set('demo', { id: 'demo', name: 'demo', passwordHash: hashPassword(demo.password) });
   if (known.size === 0 && config.NODE_ENV === 'production')
     logger.warn('USERS is not set: nobody can log in');
@@ -71,13 +70,8 @@ export function createUsers({
   };
 }
 
-/** In development always, in tests if a password is given, in production never. */
-function demoUser(config: ConfiguredUsersOptions['config'], logger: Logger): ConfiguredUsers['demo'] {
-  const { NODE_ENV, DEMO_PASSWORD } = config;
-  if (NODE_ENV === 'production') return undefined;
-  if (DEMO_PASSWORD) return { name: 'demo', password: DEMO_PASSWORD };
-  if (NODE_ENV === 'test') return undefined;
-  const password = randomBytes(12).toString('base64url');
-  logger.info(`log in as "demo" with the password ${password} (new at each start; DEMO_PASSWORD sets one)`);
-  return { name: 'demo', password };
+/** Wherever there is a password for it: in development always, in production never. */
+function demoUser({ NODE_ENV, DEMO_PASSWORD }: ConfiguredUsersOptions['config']): ConfiguredUsers['demo'] {
+  if (NODE_ENV === 'production' || !DEMO_PASSWORD) return undefined;
+  return { name: 'demo', password: DEMO_PASSWORD };
 }
