@@ -1,4 +1,5 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import { messageOf, stackOf, toError } from '../runtime/thrown.ts';
 import { errorPage } from './error-page.ts';
 import { HttpError, problemType } from './errors.ts';
 import { normalizeError } from './normalize-error.ts';
@@ -73,17 +74,11 @@ export function problemDetails(
     type: problemType(error.code),
     title: error.title,
     status: error.status,
-    detail: error.detail ?? internal?.message,
+    detail: error.detail ?? (internal && messageOf(internal)),
     instance: req.originalUrl.split('?', 1)[0],
     requestId: req.id,
     code: error.code,
     errors: error.fields,
-    stack: internal?.stack?.split('\n'),
+    stack: internal && stackOf(internal).split('\n'),
   };
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error(`something that is no Error was thrown: ${String(thrown)}`);
 }

@@ -1,3 +1,4 @@
+import { stackOf } from '../runtime/thrown.ts';
 import type { HttpError } from './errors.ts';
 import { escapeHtml } from './html.ts';
 
@@ -7,7 +8,7 @@ import { escapeHtml } from './html.ts';
  * @param thrown - what was thrown, to be shown with its stack; undefined in production.
  */
 export function errorPage(error: HttpError, requestId: string, thrown?: unknown): string {
-  const stack = error.status >= 500 && thrown instanceof Error ? thrown.stack : undefined;
+  const stack = error.status >= 500 && thrown !== undefined ? stackOf(thrown) : undefined;
   return `<!doctype html>
 <html lang="en">
 <head>

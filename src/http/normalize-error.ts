@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { messageOf, pathOf } from '../config/schemas.ts';
+import { toError } from '../runtime/thrown.ts';
 import { HttpError, storeUnavailable, type ErrorCode, type FieldError } from './errors.ts';
 
 // Of every schema of every route, so that no answer and no log repeats what a client sent.
@@ -49,6 +50,15 @@ interface ThrownLike {
 
 /** Turns whatever was thrown into the error that is answered. What nobody foresaw becomes INTERNAL, a 500. */
 export function normalizeError(thrown: unknown): HttpError {
+  try {
+    return knownError(thrown) ?? new HttpError('INTERNAL', { cause: toError(thrown) });
+  } catch {
+    // Something that can't even be looked at was thrown.
+    return new HttpError('INTERNAL', { cause: toError(thrown) });
+  }
+}
+
+function knownError(thrown: unknown): HttpError | undefined {
   if (thrown instanceof HttpError) return thrown;
   if (v.isValiError(thrown)) {
     return new HttpError('VALIDATION_FAILED', { fields: thrown.issues.map(fieldError), cause: thrown });
@@ -64,7 +74,7 @@ export function normalizeError(thrown: unknown): HttpError {
   // zlib's errors, from a body whose Content-Encoding lies
   if (typeof code === 'string' && code.startsWith('Z_'))
     return new HttpError('BAD_REQUEST', { cause: thrown });
-  return new HttpError('INTERNAL', { cause: thrown });
+  return undefined;
 }
 
 /** Whether the error says that Redis could not be reached or did not answer in time. */

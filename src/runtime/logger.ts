@@ -1,37 +1,27 @@
 import { mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
-import type * as v from 'valibot';
+import { format } from 'node:util';
+import {
+  pino,
+  type Bindings,
+  type ChildLoggerOptions,
+  type DestinationStream,
+  type LogFn,
+  type Logger,
+} from 'pino';
 import { loadLaunch, type Config } from '../config.ts';
-import { problemOf } from '../config/schemas.ts';
+import { createPlainFields, type PlainFields } from './log-fields.ts';
 import { LogOutput } from './log-output.ts';
+import { toPlain } from './plain.ts';
+import { redactText } from './redact.ts';
+import { describe } from './thrown.ts';
 
 export type { Logger } from 'pino';
 
-/** Names of fields that never reach a log, at the top of the logged object and one level down. */
-export const SECRET_FIELDS = [
-  'authorization',
-  'cookie',
-  'password',
-  'passwordHash',
-  'secret',
-  'token',
-  'accessToken',
-  'refreshToken',
-  'access_token',
-  'refresh_token',
-] as const;
-
-const SECRET_HEADERS = ['authorization', 'proxy-authorization', 'cookie', 'set-cookie'];
-
-const redactedPaths = [
-  ...SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]),
-  ...['headers', '*.headers'].flatMap((where) => SECRET_HEADERS.map((header) => `${where}["${header}"]`)),
-];
-
 /**
- * The application's logger: one JSON object a line on stdout, pretty in development.
+ * The application's logger: one JSON object a line on stdout, pretty in development. Any value can be logged, in any
+ * field: see `toPlain`.
  *
  * Lines are written asynchronously, some milliseconds' together; what is left is written when the process exits, be it
  * by `process.exit` or by an uncaught exception. Only SIGKILL and a signal nobody handles lose lines, so the entries
@@ -44,42 +34,62 @@ export function createLogger(
   config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>,
   stream: DestinationStream = openStdout(config.LOG_FORMAT),
 ): Logger {
-  return pino(
+  const plainFields = createPlainFields();
+  const logger = pino(
     {
       level: config.LOG_LEVEL,
       base: { pid: process.pid },
       timestamp: isoTime(),
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: redactedPaths, censor: '[redacted]' },
-      serializers: { err: serializeError },
+      hooks: { logMethod: logMethod(plainFields) },
+      // pino's own would change the error it is given.
+      serializers: { err: (err: unknown) => err },
     },
     stream,
   );
+  return withPlainBindings(logger, plainFields);
 }
 
 /**
- * pino's serializer, but for what libraries put on their errors and may be secret: ioredis the arguments of the command
- * (to store a session fails with the session in them, and its id), valibot the whole input, in each issue.
+ * What code logs must never throw, lose the line or end the process, and must show no secret. So pino gets plain data only;
+ * the message is formatted here, because `%s` and `%o` read values too.
  */
-function serializeError(thrown: unknown): unknown {
-  return thrown instanceof Error ? withoutInput(stdSerializers.err(thrown)) : thrown;
+function logMethod(plainFields: PlainFields) {
+  return function (this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+    const [first, ...rest] = args as unknown[];
+    const isText = typeof first !== 'object' && (first !== undefined || rest.length === 0);
+    const fields = isText ? {} : plainFields(first ?? {});
+    const message = isText ? args : rest;
+    method.call(this, fields, message.length > 0 ? formatMessage(message) : messageOf(fields));
+  };
 }
 
-function withoutInput(value: unknown): unknown {
-  // The errors of an AggregateError.
-  if (Array.isArray(value)) return value.map(withoutInput);
-  if (typeof value !== 'object' || value === null || !('stack' in value)) return value;
-  const isOfValibot = 'name' in value && value.name === 'ValiError';
-  const entries = Object.entries<unknown>({ ...value }).map(([key, part]) => {
-    if (key === 'command') return [key, nameOf(part)];
-    if (key === 'issues' && isOfValibot) return [key, (part as v.BaseIssue<unknown>[]).map(problemOf)];
-    return [key, withoutInput(part)];
-  });
-  return Object.fromEntries(entries) as object;
+function formatMessage([message, ...values]: readonly unknown[]): string {
+  const text = typeof message === 'string' ? message : describe(message);
+  if (values.length === 0) return redactText(text);
+  const plain = values.map((value) => toPlain(value));
+  try {
+    return redactText(format(text, ...plain));
+  } catch {
+    // %s calls a toString of the object's own, which may be anything.
+    return redactText([text, ...plain.map(describe)].join(' '));
+  }
 }
 
-function nameOf(command: unknown): unknown {
-  return (command as { name?: unknown } | null | undefined)?.name;
+/** pino's own: an error alone gives the line its message. */
+function messageOf({ msg, err }: Record<string, unknown>): string | undefined {
+  const { message } = (err ?? {}) as { message?: unknown };
+  return msg === undefined && typeof message === 'string' ? message : undefined;
+}
+
+/** A logger whose children get plain data, too. */
+function withPlainBindings(logger: Logger, plainFields: PlainFields): Logger {
+  const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+    const plain = plainFields(bindings);
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- bound to this very logger by Reflect.apply
+    return Reflect.apply(logger.child, this, options ? [plain, options] : [plain]) as Logger;
+  };
+  return Object.create(logger, { child: { value: child } }) as Logger;
 }
 
 /** pino's isoTime, which makes the text anew for each line, while many lines fall into one millisecond. */

@@ -61,3 +61,96 @@ describe('never reaches the log:', () => {
 test('something thrown that is no Error is logged as it is', () => {
   expect(logged({ err: 'text' }).err).toBe('text');
 });
+
+describe('logs, and never throws:', () => {
+  const gone = Proxy.revocable({}, {});
+  gone.revoke();
+  const broken = {
+    get msg(): never {
+      throw new Error('no msg');
+    },
+    get err(): never {
+      throw new Error('no err');
+    },
+  };
+  const flaky = {
+    reads: 0,
+    get value() {
+      if (this.reads++ > 0) throw new Error('once only');
+      return 'text';
+    },
+  };
+  const sly = Object.assign(Object.create(null) as object, { toString: 1 });
+
+  test.each<[string, unknown[], object]>([
+    ['an error alone', [new Error('x')], { msg: 'x', err: { message: 'x' } }],
+    ['a frozen error', [{ err: Object.freeze(new Error('x')) }, 'text'], { err: { message: 'x' } }],
+    ['an error as "error"', [{ error: new Error('x') }], { error: { message: 'x', type: 'Error' } }],
+    ['a URL', [{ target: new URL('https://example.com/x') }], { target: 'https://example.com/x' }],
+    ['a proxy that is gone', [gone.proxy], { value: '[unreadable]' }],
+    ['getters that throw', [broken, 'text'], { msg: 'text', err: '[unreadable]' }],
+    ['a getter that throws the second time', [flaky, 'text'], { value: 'text' }],
+    ['an array', [[1, 2], 'text'], { value: [1, 2] }],
+    ['a symbol as the message', [Symbol('x')], { msg: 'Symbol(x)' }],
+    ['a bigint as the message', [{ a: 1 }, 5n], { msg: '5' }],
+    ['an object as the message', [{ a: 1 }, gone.proxy], { msg: '[unreadable]' }],
+    [
+      'values in the message',
+      ['%s and %d of %o', gone.proxy, 5n, { a: 1 }],
+      { msg: expect.stringContaining('[unreadable] and 5 of') },
+    ],
+    ['values without a text', ['%s', sly], { msg: expect.any(String) }],
+    [
+      'secrets in the message',
+      ['at https://u:sekrit@host/?token=%s', 'sekrit'],
+      { msg: expect.stringContaining('host') },
+    ],
+    [
+      'secrets behind the message',
+      ['failed', { password: 'sekrit' }],
+      { msg: expect.stringContaining('redacted') },
+    ],
+    ['nothing', [], {}],
+    ['null', [null, 'text'], { msg: 'text' }],
+  ])('%s', (_what, args, expected) => {
+    const log = new LogLines();
+    const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
+    Reflect.apply(logger.info.bind(logger), undefined, args);
+    expect(log.lines).toEqual([expect.objectContaining({ level: 'info', pid: process.pid })]);
+    expect(log.lines[0]).toMatchObject(expected);
+    expect(JSON.stringify(log.lines)).not.toContain('sekrit');
+  });
+
+  test('what a child has in each of its lines', () => {
+    const log = new LogLines();
+    const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
+    const bindings = Object.assign(Object.create(null) as object, {
+      Token: 'sekrit',
+      err: Object.freeze(new Error('x')),
+    });
+    logger
+      .child(bindings)
+      .child(broken)
+      .child({ at: new URL('https://a.example/') })
+      .info('text');
+    expect(log.lines).toEqual([
+      expect.objectContaining({
+        Token: '[redacted]',
+        err: '[unreadable]',
+        at: 'https://a.example/',
+        msg: 'text',
+      }),
+    ]);
+  });
+
+  test('a level that is changed later is that of children, too', () => {
+    const log = new LogLines();
+    const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
+    const child = logger.child({ a: 1 });
+    logger.level = 'error';
+    child.info('left out');
+    logger.level = 'debug';
+    child.debug('there');
+    expect(log.lines).toEqual([expect.objectContaining({ a: 1, msg: 'there' })]);
+  });
+});

@@ -4,6 +4,7 @@ import type { Launch } from '../../config/launch.ts';
 import type { RequestCounts } from '../connections.ts';
 import type { Logger } from '../logger.ts';
 import { keepInspectorClosed } from '../signals.ts';
+import { describe } from '../thrown.ts';
 import { isOurs, type Question, type ToPrimary, type ToWorker } from './messages.ts';
 import { createPulse } from './pulse.ts';
 import { answers } from './self-check.ts';
@@ -112,7 +113,7 @@ export class WorkerLink {
     try {
       this.#tell({ type: 'reply', id, value: await this.#answer(question) });
     } catch (error) {
-      this.#tell({ type: 'reply', id, error: (error as Error).message });
+      this.#tell({ type: 'reply', id, error: describe(error) });
     }
   }
 
@@ -143,7 +144,7 @@ export class WorkerLink {
       process.exit(1);
     }
     this.#isDying = true;
-    this.#tell({ type: 'fatal', message: `died of an uncaught error: ${String(error)}` });
+    this.#tell({ type: 'fatal', message: `died of an uncaught error: ${describe(error)}` });
     this.#parts.orders.hurry();
     this.#parts.orders.drain('uncaught error', { delay: false });
   }

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
+import { describe } from '../../runtime/thrown.ts';
 
 /** A cached value and how long it counts. Times are milliseconds since 1970: other machines read them too. */
 export interface StoredEntry {
@@ -26,7 +27,7 @@ export function encode(entry: StoredEntry): Buffer {
   try {
     return serialize(entry);
   } catch (cause) {
-    throw new TypeError(`The cache can't store this value: ${(cause as Error).message}`, { cause });
+    throw new TypeError(`The cache can't store this value: ${describe(cause)}`, { cause });
   }
 }
 
