@@ -43,5 +43,6 @@ function firstFourGroups(address: string): string {
 
 /** An IPv4 tail (64:ff9b::192.0.2.1) is two groups wide; which ones does not matter here, it is never in the first four. */
 function groupsOf(part: string): string[] {
-  return part === '' ? [] : part.replace(/\d+\.\d+\.\d+\.\d+$/, '0:0').split(':');
+  if (part === '') return [];
+  return part.split(':').flatMap((group) => (group.includes('.') ? ['0', '0'] : [group]));
 }

@@ -75,5 +75,5 @@ function parseHash(hash: string): { salt: Buffer; key: Buffer; cost: ScryptOptio
 }
 
 function toBase64(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '');
+  return bytes.toString('base64').replaceAll('=', '');
 }
