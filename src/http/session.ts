@@ -77,6 +77,7 @@ export function sessions({ store, config, logger, now = Date.now }: SessionOptio
       called = true;
       const current = sessionOf(req);
       if (error) dropSession(req);
+      // Renews the cookie; the store writes the time alone (session-data.ts).
       else if (current && ages.isDue(current as SessionData)) current.seenAt = now();
       next();
     });

@@ -1,7 +1,7 @@
 import { Store, type SessionData } from 'express-session';
 import { LRUCache } from 'lru-cache';
 import type { Config } from '../config.ts';
-import { readSession, sessionAges, type SessionAges } from './session-data.ts';
+import { sessionAges, SessionWrites, type SessionAges, type SessionWrite } from './session-data.ts';
 
 export interface MemorySessionStoreOptions {
   readonly config: Pick<Config, 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'>;
@@ -22,18 +22,18 @@ const MAX_SESSIONS = 10_000;
 export class MemorySessionStore extends Store {
   readonly #sessions: LRUCache<string, string>;
   readonly #ages: SessionAges;
-  /** Session objects that are in the store already. */
-  readonly #stored = new WeakSet<object>();
+  readonly #writes: SessionWrites;
 
   constructor({ config, max = MAX_SESSIONS, now }: MemorySessionStoreOptions) {
     super();
     this.#ages = sessionAges(config, now);
+    this.#writes = new SessionWrites(now);
     this.#sessions = new LRUCache({ max });
   }
 
   override get(sid: string, callback: (error: unknown, data?: SessionData) => void): void {
     const json = this.#sessions.get(sid);
-    const data = json === undefined ? undefined : readSession(json);
+    const data = json === undefined ? undefined : this.#writes.read(json);
     if (data && this.#ages.isOver(data)) {
       this.#sessions.delete(sid);
       callback(null);
@@ -42,18 +42,20 @@ export class MemorySessionStore extends Store {
     callback(null, data);
   }
 
-  override createSession(...args: Parameters<Store['createSession']>) {
-    const session = super.createSession(...args);
-    this.#stored.add(session);
+  override createSession(...[req, data]: Parameters<Store['createSession']>) {
+    const session = super.createSession(req, data);
+    this.#writes.loaded(session, data);
     return session;
   }
 
-  /** As in Redis: what was read is written only if it is still there, or it would undo a log out. */
+  /** As in Redis: SessionWrite says what is written when. */
   override set(sid: string, data: SessionData, callback?: (error?: unknown) => void): void {
-    if (!this.#stored.has(data) || this.#sessions.has(sid)) {
-      this.#stored.add(data);
-      const ttl = Math.max(this.#ages.secondsLeft(data), 1) * 1000;
-      this.#sessions.set(sid, JSON.stringify(data), { ttl });
+    const write = this.#writes.plan(data);
+    const seconds = this.#ages.secondsLeft(write.times);
+    if (seconds <= 0) this.#sessions.delete(sid);
+    else if (applies(write, this.#sessions.get(sid))) {
+      this.#sessions.set(sid, write.json, { ttl: seconds * 1000 });
+      this.#writes.saved(data, write.json);
     }
     callback?.();
   }
@@ -62,4 +64,9 @@ export class MemorySessionStore extends Store {
     this.#sessions.delete(sid);
     callback?.();
   }
+}
+
+function applies({ kind, from }: SessionWrite, stored: string | undefined): boolean {
+  if (kind === 'create') return true;
+  return kind === 'touch' ? stored === from : stored !== undefined;
 }

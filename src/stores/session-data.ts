@@ -63,6 +63,63 @@ export function readSession(json: string): SessionData | undefined {
   }
 }
 
+/** What saving a session has to do in the store. */
+export interface SessionWrite {
+  /**
+   * - `create`: it is new.
+   * - `replace`: something in it was changed. Only if it is still there, or a request would undo a logout.
+   * - `touch`: it was used and not changed. Only over `from`, or it would undo what another request changed meanwhile.
+   */
+  readonly kind: 'create' | 'replace' | 'touch';
+  readonly json: string;
+  /** As the store had it; undefined for a new one. */
+  readonly from: string | undefined;
+  readonly times: Times;
+}
+
+/** Remembers how the store had each session that was read from it, and so what saving one means. */
+export class SessionWrites {
+  readonly #now: () => number;
+  readonly #stored = new WeakMap<object, string>();
+
+  /** @param now - the clock, in milliseconds since 1970. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** The session in this JSON; undefined if it isn't one. */
+  read(json: string): SessionData | undefined {
+    const data = readSession(json);
+    if (data) this.#stored.set(data, json);
+    return data;
+  }
+
+  /** `session` is made of `data`, which came from the store. */
+  loaded(session: object, data: object): void {
+    this.#stored.set(session, this.#stored.get(data) ?? '');
+  }
+
+  /** The store has it like this now. */
+  saved(session: object, json: string): void {
+    this.#stored.set(session, json);
+  }
+
+  /** What saving this session means now; it counts as a use of the session. */
+  plan(session: SessionData): SessionWrite {
+    const from = this.#stored.get(session);
+    if (from === undefined) return { kind: 'create', json: JSON.stringify(session), from, times: session };
+    const before = readSession(from);
+    const isSame = before && contentOf(before) === contentOf(session);
+    const written = { ...(isSame ? before : session), seenAt: this.#now() };
+    return { kind: isSame ? 'touch' : 'replace', json: JSON.stringify(written), from, times: written };
+  }
+}
+
+/** What requests put into it. Like express-session, which compares the same, without the cookie: its end moves with time. */
+function contentOf(session: SessionData): string {
+  return JSON.stringify({ ...session, cookie: undefined, seenAt: undefined });
+}
+
 /** Whether express-session can go on with it; it throws on any other in the middle of an answer. */
 function isCookie(cookie: unknown): boolean {
   if (typeof cookie !== 'object' || cookie === null || 'maxAge' in cookie) return false;

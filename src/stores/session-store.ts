@@ -6,7 +6,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { RedisClient } from './redis-client.ts';
 import { isWrongType } from './redis-errors.ts';
 import type { RedisConnection } from './redis.ts';
-import { readSession, sessionAges, type SessionAges } from './session-data.ts';
+import { sessionAges, SessionWrites, type SessionAges } from './session-data.ts';
 
 export interface RedisSessionStoreOptions {
   readonly redis: RedisConnection;
@@ -15,6 +15,12 @@ export interface RedisSessionStoreOptions {
   /** The clock, in milliseconds since 1970. */
   readonly now?: () => number;
 }
+
+/** Only over what the request read. */
+const TOUCH = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1`;
 
 type GetCallback = (error: unknown, data?: SessionData | null) => void;
 type DoneCallback = (error?: unknown) => void;
@@ -41,11 +47,11 @@ export class RedisSessionStore extends RedisStore {
   readonly #redis: RedisClient;
   readonly #ages: SessionAges;
   readonly #log: ChangeLog;
-  /** Session objects that are in Redis already. */
-  readonly #stored = new WeakSet<object>();
+  readonly #writes: SessionWrites;
 
   constructor({ redis, config, logger, now }: RedisSessionStoreOptions) {
     const ages = sessionAges(config, now);
+    const writes = new SessionWrites(now);
     super({
       client: redis.client,
       prefix: `${config.REDIS_KEY_PREFIX}session:`,
@@ -54,12 +60,13 @@ export class RedisSessionStore extends RedisStore {
       disableTouch: true,
       serializer: {
         // connect-redis takes undefined for no session; its types do not say so.
-        parse: (json) => readSession(json) ?? (undefined as never),
+        parse: (json) => writes.read(json) ?? (undefined as never),
         stringify: (data) => JSON.stringify(data),
       },
     });
     this.#redis = redis.client;
     this.#ages = ages;
+    this.#writes = writes;
     this.#log = changeLog(logger, {
       failed: "sessions can't be read; requests go on without one",
       worked: 'sessions can be read again',
@@ -79,9 +86,9 @@ export class RedisSessionStore extends RedisStore {
     callback(null, data);
   }
 
-  override createSession(...args: Parameters<RedisStore['createSession']>) {
-    const session = super.createSession(...args);
-    this.#stored.add(session);
+  override createSession(...[req, data]: Parameters<RedisStore['createSession']>) {
+    const session = super.createSession(req, data);
+    this.#writes.loaded(session, data);
     return session;
   }
 
@@ -99,20 +106,18 @@ export class RedisSessionStore extends RedisStore {
     callback();
   }
 
-  /**
-   * A session that was read is written only if it is still there: a request that began before a log out and ends after
-   * it would otherwise undo it.
-   */
   async #write(sid: string, data: SessionData): Promise<void> {
-    if (!this.#stored.has(data)) {
-      await super.set(sid, data);
-      this.#stored.add(data);
+    const write = this.#writes.plan(data);
+    const seconds = this.#ages.secondsLeft(write.times);
+    if (seconds <= 0) {
+      await this.destroy(sid);
       return;
     }
-    const seconds = this.#ages.secondsLeft(data);
     const key = this.prefix + sid;
-    if (seconds <= 0) await this.destroy(sid);
-    else await this.#redis.set(key, this.serializer.stringify(data), 'EX', seconds, 'XX');
+    if (write.kind === 'touch') await this.#redis.eval(TOUCH, 1, key, write.from ?? '', write.json, seconds);
+    else if (write.kind === 'replace') await this.#redis.set(key, write.json, 'EX', seconds, 'XX');
+    else await this.#redis.set(key, write.json, 'EX', seconds);
+    this.#writes.saved(data, write.json);
   }
 
   /** Redis ends sessions by itself; this catches those that outlived a change of the configuration. */

@@ -10,6 +10,7 @@ import {
 } from '../support/account-app.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
 import { RedisServer } from '../support/redis-server.ts';
+import { testSessionRaces } from '../support/session-races.ts';
 import { shortest, timed } from '../support/timing.ts';
 
 const closing: (() => Promise<void>)[] = [];
@@ -98,6 +99,10 @@ describeWithRedis('sessions in Redis', (open) => {
     expect((await get(`${long.url}/guarded`, cookie)).status).toBe(401);
   });
 
+  describe('two requests at a time:', () => {
+    testSessionRaces((options) => appOn(server.url, options));
+  });
+
   test('is not brought back by a request that was under way when it ended', async () => {
     const { url, cookie } = await logOutMeanwhile((add) => appOn(server.url, { add }));
     expect((await get(`${url}/guarded`, cookie)).status).toBe(401);
@@ -127,7 +132,7 @@ describeWithRedisServer('what a request costs', () => {
     await server.stop();
   });
 
-  test('an ordinary one a single GET, one without a cookie nothing, one a period a SET', async () => {
+  test('an ordinary one a single GET, one without a cookie nothing, one a period a script that compares and sets', async () => {
     const clock = { now: Date.now() };
     const { url, redis } = await appOn(server.url, { now: () => clock.now });
     const cookie = await logInAs(url);
@@ -152,7 +157,7 @@ describeWithRedisServer('what a request costs', () => {
     ).toEqual({ get: 5 });
     expect(await commandsOf(() => get(`${url}/public`))).toEqual({});
     clock.now += 5 * 60_000;
-    expect(await commandsOf(guarded)).toEqual({ get: 1, set: 1 });
+    expect(await commandsOf(guarded)).toEqual({ get: 2, eval: 1, set: 1 });
     expect(await commandsOf(guarded)).toEqual({ get: 1 });
   });
 });

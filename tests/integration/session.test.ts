@@ -11,6 +11,7 @@ import {
   until,
   type AccountAppOptions,
 } from '../support/account-app.ts';
+import { testSessionRaces } from '../support/session-races.ts';
 
 const closing: (() => Promise<void>)[] = [];
 
@@ -105,6 +106,10 @@ describe('the cookie', () => {
     expect((await get(`${url}/guarded`, change(cookie))).status).toBe(401);
     expect((await get(`${url}/guarded`, cookie)).status).toBe(200);
   });
+});
+
+describe('two requests with one session at a time:', () => {
+  testSessionRaces(appWith);
 });
 
 describe('a session', () => {
