@@ -1,44 +1,38 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, test } from '@jest/globals';
-import type { WorkFolder } from './render.ts';
+import { repositoryPath, type WorkFolder } from './render.ts';
+import { describeUnless } from './tools.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
-const HOW_TO = 'Install Docker 25 or newer with Compose v2: https://docs.docker.com/engine/install/';
 
 /**
- * The engine that tests use: the machine's own; or, with DOCKER_LAB, one that this script starts for the time of the tests.
+ * A script that runs an engine for the time of the tests: DOCKER_LAB, by default tests/lab/docker.sh. Where it is not set
+ * up, or DOCKER_LAB is empty, the tests use the machine's own engine.
  *
  * Such an engine has two modes, because it may not change this machine's network: `build`, where image builds use the
- * network of the machine and containers have none, and `net`, where it has a network namespace of its own. Published ports
- * are in there, too.
+ * network of the machine and containers have none, and `net`, where it has a network namespace of its own, with the
+ * published ports in it.
  */
-const script = process.env.DOCKER_LAB;
-const scriptEnv = script ? readExports(join(process.env.LAB ?? join(tmpdir(), 'docker-lab'), 'env')) : {};
-const env = { ...process.env, ...scriptEnv };
+const LAB = process.env.DOCKER_LAB ?? repositoryPath('tests/lab/docker.sh');
+const labEnv = LAB ? readLabEnv() : undefined;
+const script = labEnv && LAB;
+const env = { ...process.env, ...labEnv };
+
+const HOW_TO =
+  'As root on Debian 12 run: tests/lab/docker.sh setup. Elsewhere install Docker 25 or newer with Compose v2: ' +
+  'https://docs.docker.com/engine/install/';
 
 /** `describe` for suites that need a Docker engine and Compose. */
 export function describeWithDocker(name: string, suite: () => void): void {
-  const answers = (...args: string[]) => spawnSync('docker', args, { env, stdio: 'ignore' }).status === 0;
-  const there = script
-    ? existsSync(env.DOCKER_CONFIG ?? '')
-    : answers('version') && answers('compose', 'version');
-  if (there) {
-    describe(name, suite);
-  } else if (process.env.CI === 'true') {
-    test(`${name} has what it needs`, () => {
-      throw new Error(HOW_TO);
-    });
-  } else {
-    process.stderr.write(`skipped: ${name}: not tested. ${HOW_TO}\n`);
-    describe.skip(name, suite);
-  }
+  const succeeds = (...args: string[]) => spawnSync('docker', args, { env, stdio: 'ignore' }).status === 0;
+  // The script's engine does not run yet.
+  const there = succeeds('compose', 'version') && (script !== undefined || succeeds('version'));
+  describeUnless(there ? undefined : HOW_TO, name, suite);
 }
 
 /** Runs a docker command; what it says on stdout. */
@@ -90,7 +84,7 @@ require('node:net').createServer({ allowHalfOpen: true }, (near) => {
 export async function openDoor(port: number, folder: WorkFolder): Promise<Door> {
   if (!script) return { port, close: () => Promise.resolve() };
   const path = folder.join(`${port}.sock`);
-  const namespace = `--net=/run/netns/${env.LABNS ?? ''}`;
+  const namespace = `--net=/run/netns/${env.LAB_NETNS ?? ''}`;
   const inside = spawn('nsenter', [namespace, process.execPath, '-e', FORWARD, path, String(port)], {
     stdio: 'ignore',
   });
@@ -115,14 +109,10 @@ export async function openDoor(port: number, folder: WorkFolder): Promise<Door> 
   };
 }
 
-/** Reads `export NAME=value NAME=value`; a value may end in the variable PATH. */
-function readExports(file: string): Record<string, string> {
-  if (!existsSync(file)) return {};
-  const words = readFileSync(file, 'utf8').trim().split(/\s+/).slice(1);
-  return Object.fromEntries(
-    words.map((word) => {
-      const [name = '', value = ''] = word.split('=');
-      return [name, value.replace('$PATH', process.env.PATH ?? '')];
-    }),
-  );
+/** The variables that a docker command needs; undefined before the setup. */
+function readLabEnv(): Record<string, string> | undefined {
+  const { status, stdout } = spawnSync(LAB, ['env'], { encoding: 'utf8' });
+  if (status !== 0) return undefined;
+  const lines = stdout.trim().split('\n');
+  return Object.fromEntries(lines.map((line) => line.split(/=(.*)/, 2) as [string, string]));
 }

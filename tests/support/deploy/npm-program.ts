@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from '@jest/globals';
+import { describeUnless } from './tools.ts';
 
 /**
  * `describe` for suites that run a program from npm that is no dependency of the project: by its licence (PM2 is AGPL), or
@@ -13,23 +13,10 @@ import { describe, test } from '@jest/globals';
  */
 export function describeWithNpm(spec: string, name: string, suite: (bin: string) => void): void {
   const bin = install(spec);
-  if (bin !== undefined) {
-    describe(name, () => {
-      suite(bin);
-    });
-    return;
-  }
-  const line = `${name}: not tested, because "npm install ${spec}" failed. It needs the network once.`;
-  if (process.env.CI === 'true') {
-    test(`${name} has what it needs`, () => {
-      throw new Error(line);
-    });
-  } else {
-    process.stderr.write(`skipped: ${line}\n`);
-    describe.skip(name, () => {
-      suite('');
-    });
-  }
+  const missing = bin === undefined ? `"npm install ${spec}" failed. It needs the network once.` : undefined;
+  describeUnless(missing, name, () => {
+    suite(bin ?? '');
+  });
 }
 
 function install(spec: string): string | undefined {

@@ -1,36 +1,34 @@
-import { execFile, type ExecFileException } from 'node:child_process';
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile, spawnSync, type ExecFileException } from 'node:child_process';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { test } from '@jest/globals';
 import { describeWithNpm } from './npm-program.ts';
 import { PM2 } from './pm2.ts';
+import { repositoryPath } from './render.ts';
+import { describeUnless } from './tools.ts';
 import { until } from './until.ts';
 
 /**
- * A machine with systemd to try units on. SYSTEMD_LAB names a program that runs it: with `setup` it makes the machine's
- * files in $LAB/root, with `boot` it boots it, `in COMMAND …` runs something inside, `off` ends it. Any container or
- * virtual machine that boots systemd 252 or later will do.
+ * The script that runs a machine with systemd: SYSTEMD_LAB, by default tests/lab/systemd.sh. `root` prints the folder with
+ * the machine's files, `boot` boots it, `in COMMAND …` runs something inside, `off` ends it. Any container or virtual
+ * machine that boots systemd 252 or later will do. This machine's own systemd is left alone.
  */
-const PROGRAM = process.env.SYSTEMD_LAB ?? '';
-const FOLDER = process.env.LAB ?? join(tmpdir(), 'systemd-lab');
+const PROGRAM = process.env.SYSTEMD_LAB ?? repositoryPath('tests/lab/systemd.sh');
+const { status, stdout: ROOT } = spawnSync(PROGRAM, ['root'], { encoding: 'utf8' });
 
-/** How long a machine that a test forgot may run, in seconds. */
-const LIFETIME = '600';
+/** When a machine that a test forgot is ended, in seconds. */
+const LIFETIME = '900';
 
 /**
- * `describe` for suites that need a booted systemd, and PM2 to put on it. This machine's own systemd is not to be played
- * with.
+ * `describe` for suites that need a booted systemd, and PM2 to run on it.
  *
  * @param suite - gets the folder with PM2's commands.
  */
 export function describeWithSystemd(name: string, suite: (pm2Commands: string) => void): void {
-  if (PROGRAM) {
-    describeWithNpm(PM2, name, suite);
-    return;
-  }
-  process.stderr.write(`skipped: ${name}: not tested. Set SYSTEMD_LAB (tests/support/deploy/systemd.ts)\n`);
-  test.skip(name, () => undefined);
+  if (status === 0) describeWithNpm(PM2, name, suite);
+  else
+    describeUnless('As root on Debian 12 run: tests/lab/systemd.sh setup', name, () => {
+      suite('');
+    });
 }
 
 /** What a command inside came to. */
@@ -44,8 +42,6 @@ export interface Outcome {
 export class SystemdMachine {
   static async boot(): Promise<SystemdMachine> {
     const machine = new SystemdMachine();
-    const there = await readFile(machine.path('/usr/bin/systemctl')).catch(() => undefined);
-    if (!there) await machine.#expect(['setup'], 400);
     await machine.off();
     // The node that runs the tests, not the one of the day the machine was made.
     await rm(machine.path('/usr/bin/node'), { force: true });
@@ -56,7 +52,7 @@ export class SystemdMachine {
 
   /** Where a file inside is on this machine. */
   path(inside: string): string {
-    return join(FOLDER, 'root', inside);
+    return join(ROOT.trim(), inside);
   }
 
   /** How a program on this machine runs a command inside. */
@@ -103,7 +99,7 @@ export class SystemdMachine {
   }
 
   async #call(args: readonly string[], seconds: number): Promise<Outcome> {
-    const env = { PATH: process.env.PATH, LAB: FOLDER, MAX: LIFETIME, LC_ALL: 'C' };
+    const env = { ...process.env, LAB_LIFETIME: LIFETIME, LC_ALL: 'C' };
     const options = { env, timeout: seconds * 1000, maxBuffer: 1 << 26 };
     return new Promise((resolve) => {
       execFile(PROGRAM, args, options, (error: ExecFileException | null, stdout, stderr) => {

@@ -6,10 +6,8 @@ import { describe, test } from '@jest/globals';
 interface Tool {
   /** Whether it is there. */
   readonly isThere: () => boolean;
-  /** The line for whoever lacks it. */
+  /** The command that installs it. */
   readonly howTo: string;
-  /** Where the build installs it; then, with CI=true, its absence is a failure. Default true. */
-  readonly inCi?: boolean;
 }
 
 const runs =
@@ -33,17 +31,18 @@ export const TOOLS = {
 } as const satisfies Record<string, Tool>;
 
 /**
- * `describe` for suites that need programs. Where one is missing the suite is skipped with a line that says how to get
- * it; with CI=true that is a failure, because a skipped test proves nothing.
+ * `describe` for a suite that needs what a machine may lack. There it is skipped with a line that says how to install it;
+ * with CI=true that is a failure, because a skipped test proves nothing.
+ *
+ * @param missing - what to do about it; undefined where nothing is missing.
  */
-export function describeWith(tools: readonly (keyof typeof TOOLS)[], name: string, suite: () => void): void {
-  const missing = tools.map((tool): Tool => TOOLS[tool]).filter((tool) => !tool.isThere());
-  if (missing.length === 0) {
+export function describeUnless(missing: string | undefined, name: string, suite: () => void): void {
+  if (missing === undefined) {
     describe(name, suite);
     return;
   }
-  const line = `${name}: not tested. Run: ${missing.map(({ howTo }) => howTo).join(' && ')}`;
-  if (process.env.CI === 'true' && missing.some(({ inCi = true }) => inCi)) {
+  const line = `${name}: not tested. ${missing}`;
+  if (process.env.CI === 'true') {
     test(`${name} has what it needs`, () => {
       throw new Error(line);
     });
@@ -51,4 +50,11 @@ export function describeWith(tools: readonly (keyof typeof TOOLS)[], name: strin
     process.stderr.write(`skipped: ${line}\n`);
     describe.skip(name, suite);
   }
+}
+
+/** `describe` for a suite that needs programs. See {@link describeUnless}. */
+export function describeWith(tools: readonly (keyof typeof TOOLS)[], name: string, suite: () => void): void {
+  const missing = tools.map((tool): Tool => TOOLS[tool]).filter((tool) => !tool.isThere());
+  const howTo = missing.map((tool) => tool.howTo).join(' && ');
+  describeUnless(missing.length > 0 ? `Run: ${howTo}` : undefined, name, suite);
 }
