@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,6 +24,7 @@ describe('a release', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'release-'));
     host = join(folder, 'srv');
+    await mkdir(join(host, 'releases'), { recursive: true });
     for (const version of [OLD, NEW]) {
       tarballs[version] = await makeRelease(version, folder);
       releases[version] = await unpackRelease(tarballs[version], host, version);

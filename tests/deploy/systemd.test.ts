@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { documented } from '../support/deploy/documented.ts';
 import { makeRelease, unpackRelease } from '../support/deploy/releases.ts';
 import { SLOW_UPLOAD, startSlowUpload } from '../support/deploy/slow-upload.ts';
 import { describeWithSystemd, SystemdMachine } from '../support/deploy/systemd.ts';
@@ -66,6 +67,24 @@ describeWithSystemd('systemd', (pm2Commands) => {
     await machine.in('sh', '-c', `printf '%s' '${text}' > /run/systemd/system/app.service.d/test.conf`);
     await machine.in('systemctl', 'daemon-reload');
   };
+
+  test('a host that was prepared twice has the user, and folders and settings with the right owners', async () => {
+    const stat = async (...paths: string[]) =>
+      (await machine.in('stat', '--format', '%n %U:%G %a', ...paths)).trim().split('\n');
+    const before = await machine.in('cat', '/etc/app/app.env');
+    await machine.in('chmod', '666', '/etc/app/app.env');
+    await machine.in('chown', 'app:', '/srv/app', '/srv/app/releases');
+    await machine.runAt('ssh root@example.com', documented('docs/releases.md', 'prepare-host.sh'));
+    const folders = ['/srv/app', '/srv/app/releases', '/etc/app', '/etc/app/app.env', '/var/lib/app'];
+    expect(await stat(...folders)).toEqual([
+      '/srv/app root:root 755',
+      '/srv/app/releases root:root 755',
+      '/etc/app root:root 755',
+      '/etc/app/app.env root:app 640',
+      '/var/lib/app app:app 750',
+    ]);
+    expect(await machine.in('cat', '/etc/app/app.env')).toBe(before);
+  });
 
   test('has nothing to say against the units', async () => {
     const units = UNITS.map((unit) => `/etc/systemd/system/${unit}`);
@@ -244,20 +263,22 @@ async function writeSettings(machine: SystemdMachine, more = ''): Promise<void> 
   await machine.in('chgrp', 'app', '/etc/app/app.env');
 }
 
-/** What the README tells to do on a new host. */
+/** What the pages tell to do on a new host. */
 async function installApp(machine: SystemdMachine): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'releases-'));
-  await machine.in('rm', '-rf', '/srv/app', '/etc/app');
+  await machine.in('rm', '-rf', '/srv/app', '/etc/app', '/var/lib/app');
+  await machine.run('userdel', 'app');
+  await machine.runAt('ssh root@example.com', documented('docs/releases.md', 'prepare-host.sh'));
   for (const version of [OLD, NEW]) {
     const tarball = await makeRelease(version, folder);
     await unpackRelease(tarball, machine.path('/srv/app'), version);
   }
   await rm(folder, { recursive: true });
-  await machine.run('useradd', '--system', '--home-dir', '/var/lib/app', 'app');
-  await writeSettings(machine);
-  await machine.write('/etc/app/session-secrets', 'only-for-tests-only-for-tests-only-for-tests\n', 0o600);
   await machine.in('sh', `/srv/app/releases/${OLD}/deploy/switch.sh`);
-  await machine.in('sh', '-c', 'cp /srv/app/current/deploy/systemd/app* /etc/systemd/system/');
-  await machine.in('systemctl', 'daemon-reload');
+  await machine.in('sh', '-ec', documented('deploy/systemd/README.md', '# install'));
+  await machine.write('/etc/app/app.env', SETTINGS);
   for (const file of [VISITORS, SLOW_UPLOAD]) await cp(file, machine.path(`/srv/${basename(file)}`));
+  // Its unit is installed by those who use PM2.
+  await machine.in('cp', '/srv/app/current/deploy/systemd/app-pm2.service', '/etc/systemd/system/');
+  await machine.in('systemctl', 'daemon-reload');
 }

@@ -37,7 +37,7 @@ set_up() {
   mkdir -p "$LAB"
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends systemd-container debootstrap procps > /dev/null
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,curl "$SUITE" "$ROOT" "$(mirror)" > "$LAB/debootstrap.log"
+  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,curl,openssl "$SUITE" "$ROOT" "$(mirror)" > "$LAB/debootstrap.log"
   sha256sum < "$0" > "$LAB/ready"
 }
 
@@ -77,7 +77,8 @@ is_over() { ! is_running "$1"; }
 off() {
   local pid
   pid=$(cat "$LAB/pid" 2> /dev/null) && is_running "$pid" || return 0
-  inside systemctl poweroff || true
+  # Its connection to systemd may be cut before it ends.
+  inside systemctl poweroff > "$LAB/off.log" 2>&1 || true
   # SIGTERM to timeout ends the container, too.
   wait_for 30 is_over "$pid" || { kill "$pid"; wait_for 15 is_over "$pid"; }
 }

@@ -20,12 +20,11 @@ export async function makeRelease(version: string, out: string): Promise<string>
 /**
  * Unpacks a release where it belongs on a host, and gives it a page that tells which one answers: /version.txt.
  *
- * @param host - what stands for /srv/app.
+ * @param host - what stands for /srv/app; `releases` is in it.
  * @returns the release's folder.
  */
 export async function unpackRelease(tarball: string, host: string, version: string): Promise<string> {
   const releases = join(host, 'releases');
-  await mkdir(releases, { recursive: true });
   await run('tar', ['-xzf', tarball, '-C', releases]);
   await writeFile(join(releases, version, 'public', 'version.txt'), version);
   return join(releases, version);

@@ -1,11 +1,14 @@
 import { execFile, spawnSync, type ExecFileException } from 'node:child_process';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { describeWithNpm } from './npm-program.ts';
 import { PM2 } from './pm2.ts';
 import { repositoryPath } from './render.ts';
 import { describeUnless } from './tools.ts';
 import { until } from './until.ts';
+
+const run = promisify(execFile);
 
 /**
  * The script that runs a machine with systemd: SYSTEMD_LAB, by default tests/lab/systemd.sh. `root` prints the folder with
@@ -58,6 +61,17 @@ export class SystemdMachine {
   /** How a program on this machine runs a command inside. */
   command(...args: string[]): string[] {
     return [PROGRAM, 'in', ...args];
+  }
+
+  /**
+   * Runs a command line of the docs on this machine, as it is written, with the machine inside for the host that it names.
+   *
+   * @throws {Error} where the command does not name the host.
+   */
+  async runAt(host: string, commandLine: string): Promise<void> {
+    if (!commandLine.includes(host)) throw new Error(`"${commandLine}" does not name ${host}`);
+    const inside = commandLine.replace(host, this.command().join(' '));
+    await run('sh', ['-ec', inside], { cwd: repositoryPath() });
   }
 
   async write(inside: string, content: string, mode = 0o644): Promise<void> {
