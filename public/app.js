@@ -5,18 +5,18 @@ const answer = document.querySelector('#answer');
 for (const form of document.querySelectorAll('form[data-method]')) {
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    const { method } = form.dataset;
+    const { method, action } = form.dataset;
     const body = JSON.stringify(Object.fromEntries(new FormData(form)));
-    answer.textContent = `${method} ${new URL(form.action).pathname} …`;
+    answer.textContent = `${method} ${action} …`;
     try {
-      const response = await fetch(form.action, {
+      const response = await fetch(action, {
         method,
         headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
         ...(method !== 'DELETE' && { body }),
       });
-      answer.textContent = `${method} ${new URL(form.action).pathname} → ${response.status}\n${await response.text()}`;
+      answer.textContent = `${method} ${action} → ${response.status}\n${await response.text()}`;
     } catch (error) {
-      answer.textContent = `${method} ${new URL(form.action).pathname} failed: ${error.message}`;
+      answer.textContent = `${method} ${action} failed: ${error.message}`;
     }
   });
 }

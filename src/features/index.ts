@@ -4,6 +4,7 @@ import { account } from './account/index.ts';
 import { createUsers } from './account/users.ts';
 import { companies } from './companies/index.ts';
 import { openCompanies } from './companies/open.ts';
+import { demoForms } from './home/demo.ts';
 import { home } from './home/index.ts';
 
 /**
@@ -19,7 +20,9 @@ export async function features(
 ): Promise<void> {
   const users = createUsers(toolkit);
   router.use('/api/session', account(toolkit, users));
-  router.use('/api', companies(toolkit, await openCompanies(toolkit)));
+  const repository = await openCompanies(toolkit);
+  router.use('/api', companies(toolkit, repository));
   // router.use('/api/orders', orders(toolkit));
+  if (users.demo) router.use('/demo', demoForms(toolkit, { users, companies: repository }));
   router.use('/', home(toolkit, { asset, demo: users.demo }));
 }

@@ -15,6 +15,7 @@ export function errorPage(error: HttpError, requestId: string, thrown?: unknown)
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>${error.status} ${escapeHtml(error.title)}</title>
+  <link rel="icon" href="/favicon.svg" type="image/svg+xml">
   <link rel="stylesheet" href="/style.css">
 </head>
 <body>

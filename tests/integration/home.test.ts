@@ -76,11 +76,103 @@ describe('the start page', () => {
 test('in development the start page has a log in to try', async () => {
   const app = await createTestApp({ NODE_ENV: 'development', DEMO_PASSWORD: 'a "quoted" password' });
   const { text } = await request(app.app).get('/').expect(200);
-  expect(text).toContain('action="/api/session"');
+  expect(text).toContain('data-action="/api/session"');
   expect(text).toContain('value="a &quot;quoted&quot; password"');
   expect(text).toContain('src="/app.js"');
   await app.close();
 });
+
+describe('the forms of the start page in a browser without JavaScript', () => {
+  const PASSWORD = 'only for tests';
+  const FROM_HERE = { Accept: 'text/html', 'Sec-Fetch-Site': 'same-origin' };
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await createTestApp({ NODE_ENV: 'development', DEMO_PASSWORD: PASSWORD });
+  });
+
+  afterAll(() => app.close());
+
+  /** Sends a form of the page as a browser does: with all its fields as they are filled in. */
+  async function submit(agent: ReturnType<typeof request.agent>, button: string, headers = FROM_HERE) {
+    const { text } = await agent.get('/').expect(200);
+    const form = text.split('<form').find((part) => part.includes(`<button>${button}`)) ?? '';
+    const [, action = ''] = /action="([^"]+)"/.exec(form) ?? [];
+    const fields = new URLSearchParams();
+    for (const [, name = '', value = ''] of form.matchAll(/name="([^"]+)"[^>]* value="([^"]*)"/g)) {
+      fields.set(name, value);
+    }
+    return agent.post(action).type('form').set(headers).send(fields.toString());
+  }
+
+  test('log in, change a company and log out', async () => {
+    const agent = request.agent(app.app);
+    const login = await submit(agent, 'Log in');
+    expect([login.status, login.headers.location]).toEqual([303, '/']);
+    expect((await agent.get('/')).text).toContain('<dt>Logged in as</dt><dd>demo</dd>');
+    const change = await submit(agent, 'Change');
+    expect([change.status, change.headers.location]).toEqual([303, '/api/companies/1']);
+    expect((await agent.get('/api/companies/1')).body).toMatchObject({ city: 'Cupertino' });
+    const logout = await submit(agent, 'Log out');
+    expect([logout.status, logout.headers.location]).toEqual([303, '/']);
+    expect((await agent.get('/')).text).toContain('<dt>Logged in as</dt><dd>nobody</dd>');
+  });
+
+  test('say on a page what was wrong', async () => {
+    const agent = request.agent(app.app);
+    const change = await submit(agent, 'Change');
+    expect([change.status, change.type]).toEqual([401, 'text/html']);
+    for (const body of [
+      'name=demo&password=wrong',
+      'name=demo',
+      'name=a&name=b&password=c',
+      '',
+      'name[a]=b',
+    ]) {
+      const login = await agent.post('/demo/login').type('form').set(FROM_HERE).send(body);
+      expect([body, login.status, login.type]).toEqual([
+        body,
+        body.includes('wrong') ? 401 : 400,
+        'text/html',
+      ]);
+    }
+  });
+
+  test('are refused where they come from a page of another site', async () => {
+    for (const button of ['Log in', 'Change', 'Log out']) {
+      for (const site of ['cross-site', 'same-site']) {
+        const headers = { Accept: 'text/html', 'Sec-Fetch-Site': site };
+        expect((await submit(request.agent(app.app), button, headers)).status).toBe(403);
+      }
+    }
+    await request(app.app).post('/demo/logout').set({ Origin: 'https://evil.example' }).expect(403);
+  });
+
+  test('are not there without a demo user', async () => {
+    const other = await createTestApp();
+    for (const path of ['login', 'city', 'logout']) {
+      await request(other.app).post(`/demo/${path}`).type('form').send('name=demo').expect(404);
+    }
+    await other.close();
+  });
+});
+
+test.each(['/nothing', '/api/companies/9999', '/api/companies?page=0'])(
+  'the icon that a browser asks for beside %s is there',
+  async (path) => {
+    const app = await createTestApp();
+    const { text } = await request(app.app).get(path).set('Accept', 'text/html');
+    const [, icon = ''] = /rel="icon" href="([^"]+)"/.exec(text) ?? [];
+    await request(app.app).get(icon).expect(200).expect('Content-Type', 'image/svg+xml');
+    // Also beside JSON, which names none.
+    const ico = await request(app.app).get('/favicon.ico').expect(200).expect('Content-Type', /icon/);
+    expect((ico.body as Buffer).subarray(0, 4)).toEqual(Buffer.from([0, 0, 1, 0]));
+    expect(
+      app.log.lines.filter(({ level, path: asked }) => level === 'warn' && asked !== path.split('?', 1)[0]),
+    ).toEqual([]);
+    await app.close();
+  },
+);
 
 describeWithRedisServer('the start page without its Redis', () => {
   test('serves, and says what is away', async () => {

@@ -20,7 +20,8 @@ const PER_ADDRESS = { name: 'login-address', points: 100, perSeconds: 15 * 60 };
 /** Of one address for one name. A log in that succeeds gives them back. */
 const PER_USER = { name: 'login-user', points: 5, perSeconds: 15 * 60 };
 
-const credentials = strictObject({
+/** What a client logs in with. */
+export const credentials = strictObject({
   name: v.pipe(
     v.string(),
     v.nonEmpty('must not be empty'),

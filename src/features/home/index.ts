@@ -33,6 +33,7 @@ export function home(toolkit: Toolkit, { asset, demo }: HomeOptions): Router {
           uptimeSeconds: process.uptime(),
           store: { kind: stores.kind, up: stores.isUp() },
           visits: await countVisit(req, res, newSessions),
+          user: sessionOf(req)?.user?.name,
           cache: await lookUp(stores.cache),
           demo,
         };

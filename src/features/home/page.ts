@@ -9,6 +9,8 @@ export interface HomeFacts {
   readonly store: { readonly kind: string; readonly up: boolean | undefined };
   /** Of this session; `away` without a store, `uncounted` over the limit of new sessions. */
   readonly visits: number | 'away' | 'uncounted';
+  /** The name of the user who is logged in. */
+  readonly user: string | undefined;
   readonly cache: { readonly ageSeconds: number; readonly pid: number; readonly state: string };
   /** The user to log in with; undefined shows no forms. */
   readonly demo: { readonly name: string; readonly password: string } | undefined;
@@ -53,7 +55,10 @@ export function homePage(facts: HomeFacts, asset: (name: string) => string): str
         ['Up for', `${Math.floor(facts.uptimeSeconds)} s`],
         ['Store', storeState(facts.store)],
       ])}
-      ${card('Session', [['Your visits', visits(facts.visits)]])}
+      ${card('Session', [
+        ['Your visits', visits(facts.visits)],
+        ['Logged in as', facts.user === undefined ? 'nobody' : escapeHtml(facts.user)],
+      ])}
       ${card('Cache', [
         ['State', facts.cache.state],
         ['Made', `${facts.cache.ageSeconds.toFixed(1)} s ago`],
@@ -88,19 +93,19 @@ function links(): string {
   return `<nav class="card wide" aria-label="Try"><h2>Try</h2><ul>${items.join('')}</ul></nav>`;
 }
 
-/** method="post" is for browsers without script: a password must not end up in a URL. */
+/** `action` is for browsers without JavaScript (demo.ts), `data-action` is the API, which public/app.js asks. */
 function demo({ name, password }: NonNullable<HomeFacts['demo']>): string {
   return `<section class="card wide"><h2>Demo <small>(in development only)</small></h2>
-        <form method="post" action="/api/session" data-method="POST">
+        <form method="post" action="/demo/login" data-action="/api/session" data-method="POST">
           <label>Name <input name="name" value="${escapeHtml(name)}" autocomplete="username" required></label>
           <label>Password <input name="password" type="password" value="${escapeHtml(password)}" autocomplete="current-password" required></label>
           <button>Log in</button>
         </form>
-        <form method="post" action="/api/companies/1" data-method="PATCH">
+        <form method="post" action="/demo/city" data-action="/api/companies/1" data-method="PATCH">
           <label>City of company 1 <input name="city" value="Cupertino" maxlength="100" required></label>
           <button>Change (needs a session)</button>
         </form>
-        <form method="post" action="/api/session" data-method="DELETE"><button>Log out</button></form>
+        <form method="post" action="/demo/logout" data-action="/api/session" data-method="DELETE"><button>Log out</button></form>
         <output id="answer"></output>
       </section>`;
 }
