@@ -1,6 +1,7 @@
 // How PM2 runs the app: see deploy/pm2/README.md. PM2 is the supervisor here, so it runs dist/server.js, one process
 // each, and never dist/cluster.js, which is a supervisor itself.
 // `export const apps`, because package.json says "type": "module"; PM2 finds neither a default export nor module.exports.
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -13,6 +14,13 @@ const cwd = existsSync(join(current, 'ecosystem.config.js')) ? current : here;
 // The other settings come from .env in that folder, which the app reads itself at each start. Thus a reload takes new
 // settings, and no secret stands in `pm2 env` or in PM2's dump.
 const production = { NODE_ENV: 'production' };
+
+// A checkout is built first; a release, which has no sources, is left as it is. PM2 shows what is printed here on the terminal.
+const build = join(cwd, 'scripts', 'build.mjs');
+if (existsSync(build)) {
+  const { status } = spawnSync(process.execPath, [build, '--if-stale'], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error(`dist/ can't be built: see above, or run: npm ci && npm run build`);
+}
 
 export const apps = [
   {

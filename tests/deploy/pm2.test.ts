@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -146,6 +146,33 @@ describeWithNpm(PM2, 'PM2', (bin) => {
       await bad.kill();
     }
   });
+
+  test('on a fresh clone builds, and with nothing configured names all that is missing', async () => {
+    const clone = await WorkFolder.create('pm2-clone');
+    const nothing = { STORE: '', SESSION_SECRETS: '', WEB_CONCURRENCY: '1', PORT: String(await freePort()) };
+    const fresh = await Pm2.create(bin, nothing);
+    try {
+      await run('git', ['clone', '--quiet', '--depth', '1', `file://${ROOT}`, clone.join('app')]);
+      await symlink(repositoryPath('node_modules'), clone.join('app', 'node_modules'));
+      await fresh.run(['start', 'ecosystem.config.js'], { cwd: clone.join('app') });
+      await until(
+        'the instance has ended',
+        async () => (await fresh.list())[0]?.pm2_env.status === 'waiting restart',
+      );
+      const problems = (await fresh.logs('logs/app-error.log')).trim().split('\n');
+      expect(problems).toEqual([
+        expect.stringMatching(/^config: REDIS_URL is missing/),
+        expect.stringMatching(/^config: SESSION_SECRETS is missing/),
+      ]);
+      const settings = `STORE=memory\nSESSION_SECRETS=${SECRET}\n`;
+      await writeFile(clone.join('app', '.env'), settings);
+      await fresh.run(['restart', 'app']);
+      expect(await answers(`http://127.0.0.1:${nothing.PORT}/readyz`)).toBe(true);
+    } finally {
+      await fresh.kill();
+      await clone.remove();
+    }
+  }, 180_000);
 
   test('a reload after `current` was switched runs the other release; PM2 never knows a secret of .env', async () => {
     const host = await mkdtemp(join(tmpdir(), 'pm2-host-'));
