@@ -11,6 +11,9 @@ export interface MemorySessionStoreOptions {
   readonly now?: () => number;
 }
 
+/** Ids, JSON and times to live. */
+export type SessionDump = ReturnType<LRUCache<string, string>['dump']>;
+
 /** A session is a few hundred bytes, so this is a few megabytes. */
 const MAX_SESSIONS = 10_000;
 
@@ -63,6 +66,15 @@ export class MemorySessionStore extends Store {
   override destroy(sid: string, callback?: (error?: unknown) => void): void {
     this.#sessions.delete(sid);
     callback?.();
+  }
+
+  /** All sessions, for `restore` in another process. */
+  dump(): SessionDump {
+    return this.#sessions.dump();
+  }
+
+  restore(dump: SessionDump): void {
+    this.#sessions.load(dump);
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Config } from '../config.ts';
+import { projectPath } from '../config/paths.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { createCache } from './cache/cache.ts';
+import { keepSessions } from './kept-sessions.ts';
 import { MemorySessionStore } from './memory-session-store.ts';
 import type { Stores } from './stores.ts';
 
@@ -13,7 +15,10 @@ export async function openStores(config: Config, logger: Logger, metrics: Metric
   return openRedis(config, logger, metrics);
 }
 
-function openMemory(config: Config, logger: Logger): Stores {
+/** Where development keeps its sessions over a restart. */
+const DEVELOPMENT_SESSIONS_FILE = projectPath('node_modules', '.cache', 'development-sessions.json');
+
+async function openMemory(config: Config, logger: Logger): Promise<Stores> {
   const notice =
     'sessions and cache live in the memory of this process and end with it; set REDIS_URL to keep them';
   if (config.NODE_ENV === 'production') logger.warn(notice);
@@ -23,12 +28,18 @@ function openMemory(config: Config, logger: Logger): Stores {
     prefix: config.REDIS_KEY_PREFIX,
     maxBytes: config.CACHE_MAX_MB * 1024 * 1024,
   });
+  const sessions = new MemorySessionStore({ config });
+  const isDevelopment = config.NODE_ENV === 'development';
+  const keep = isDevelopment ? await keepSessions(sessions, DEVELOPMENT_SESSIONS_FILE) : undefined;
   return {
     kind: 'memory',
     redis: undefined,
-    sessions: new MemorySessionStore({ config }),
+    sessions,
     cache,
     isUp: () => undefined,
-    close: () => cache.close(),
+    close: async () => {
+      await keep?.();
+      await cache.close();
+    },
   };
 }
