@@ -158,7 +158,7 @@ export const CONFIG_KEYS = Object.keys(schema.entries) as (keyof Parsed)[];
 /** The exit code for a bad configuration: EX_CONFIG of sysexits.h. Supervisors must not restart after it. */
 export const EXIT_BAD_CONFIG = 78;
 
-/** What is wrong with the configuration, one line a problem, each with the variable and how to mend it. */
+/** What is wrong: a line per problem, each with the variable and how to fix it. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -216,15 +216,18 @@ export function inspectConfig(
   };
 }
 
-/**
- * Reads the configuration, as `inspectConfig` does.
- *
- * @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret.
- */
+/** @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret. */
 export function loadConfig(...sources: Parameters<typeof inspectConfig>): Config {
   const { config, problems } = inspectConfig(...sources);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** What production would make of it, whatever NODE_ENV says; and what it says. */
+export function inspectForProduction(env: Environment = process.env, dotenvFile = DOTENV_FILE) {
+  const { values } = readValues({ NODE_ENV: schema.entries.NODE_ENV }, env, dotenvFile);
+  const report = inspectConfig({ ...env, NODE_ENV: 'production', NODE_ENV_FILE: '' }, dotenvFile);
+  return { report, nodeEnv: values.NODE_ENV };
 }
 
 /**
