@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * Every error a client can see: its code, which clients may rely on, its status and its title. Add yours here.
  *
@@ -74,6 +76,22 @@ export class HttpError extends Error {
     this.fields = fields;
     this.headers = headers;
   }
+}
+
+/**
+ * What was thrown, in a form that Express's `next` takes for an error: anything falsy and the words `route` and
+ * `router` mean "go on" to it, and would let a request past the guard that threw them.
+ */
+export function thrownError(thrown: unknown): unknown {
+  if (thrown && thrown !== 'route' && thrown !== 'router') return thrown;
+  return toError(thrown);
+}
+
+/** What was thrown, as an Error. What is in an object is not told: it may be a secret. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const what = inspect(thrown, { depth: -1, customInspect: false });
+  return new Error(`something that is no Error was thrown: ${what}`);
 }
 
 /** The data store is away: 503, and when to come back. */

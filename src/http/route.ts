@@ -1,5 +1,5 @@
 import type { RequestHandler, Router } from 'express';
-import { HttpError } from './errors.ts';
+import { HttpError, thrownError } from './errors.ts';
 
 type Handlers = RequestHandler | readonly RequestHandler[];
 
@@ -22,7 +22,7 @@ export function route(router: Router, path: string, methods: Methods): void {
     next();
   });
   for (const [method, handlers] of Object.entries(methods) as [keyof Methods, Handlers][]) {
-    target[method](...[handlers].flat());
+    target[method](...[handlers].flat().map(strict));
   }
   const names = Object.keys(methods).map((method) => method.toUpperCase());
   if (methods.get) names.push('HEAD');
@@ -31,4 +31,15 @@ export function route(router: Router, path: string, methods: Methods): void {
     if (req.method !== 'OPTIONS') throw new HttpError('METHOD_NOT_ALLOWED', { headers: { Allow: allow } });
     res.set('Allow', allow).status(204).end();
   });
+}
+
+/** Express takes a falsy value that a handler throws for `next()`, and so would let a request past its guard. */
+function strict(handler: RequestHandler): RequestHandler {
+  return (req, res, next) => {
+    try {
+      return handler(req, res, next);
+    } catch (thrown) {
+      throw thrownError(thrown);
+    }
+  };
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Response } from 'express';
+import { toError } from './errors.ts';
 
 /**
  * Sends a stream as the answer. Set the type and the other headers first.
@@ -19,7 +20,7 @@ export async function sendStream(res: Response, source: Readable): Promise<void>
   try {
     // The client may have left before there was a stream: 'close' does not come again.
     if (!res.destroyed) await firstByte(source);
-    if (!res.destroyed && res.req.method !== 'HEAD') await pipe(source, res);
+    if (!res.destroyed && res.req.method !== 'HEAD') await pump(source, res);
     else if (!res.destroyed) res.end();
   } finally {
     res.off('close', cancel);
@@ -30,17 +31,27 @@ export async function sendStream(res: Response, source: Readable): Promise<void>
 /**
  * Sends all of the source; resolves when the client has it or has left. `stream.pipeline` does the same with eight
  * listeners on the response, which with those of the log, the metrics and the compression is past Node's limit of ten.
+ * And `pipe` lets what `write` throws at a chunk that is no bytes (a stream of objects) end the process.
  */
-async function pipe(source: Readable, res: Response): Promise<void> {
+async function pump(source: Readable, res: Response): Promise<void> {
+  const send = (chunk: unknown) => {
+    try {
+      if (!res.write(chunk)) source.pause();
+    } catch (error) {
+      source.destroy(toError(error));
+    }
+  };
   await new Promise<void>((resolve, reject) => {
     // One that was destroyed neither fails nor ends.
     const checkEnd = () => {
       if (!source.readableEnded)
         reject(source.errored ?? new Error('the stream was destroyed before its end'));
     };
-    res.once('close', resolve);
-    source.once('error', reject).once('close', checkEnd).pipe(res);
-    if (source.closed) checkEnd();
+    res.once('close', resolve).on('drain', () => source.resume());
+    source.once('error', reject).once('close', checkEnd).on('data', send);
+    source.once('end', () => res.end());
+    if (source.readableEnded) res.end();
+    else if (source.closed) checkEnd();
   });
 }
 

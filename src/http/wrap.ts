@@ -1,13 +1,12 @@
-import { Readable } from 'node:stream';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { HttpError } from './errors.ts';
-import { sendStream } from './stream.ts';
+import { HttpError, thrownError } from './errors.ts';
+import { isPromiseLike, sendResult } from './result.ts';
 
 /** What a handler gets beside the request and the response. */
 export interface HandlerContext {
   /**
    * Fires when the client has left or the request's deadline has passed. Hand it to whatever waits (fetch, timers,
-   * streams). It is made when it is first read: a handler that does not ask for it costs nothing, and has no deadline.
+   * streams). It is made when it is first read: a handler that does not ask for it costs nothing.
    */
   readonly signal: AbortSignal;
 }
@@ -20,37 +19,54 @@ export type Handler<Params = Request['params']> = (
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
+/** The longest time a timer of Node takes; it would take a longer one for none at all. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 /**
- * Makes an Express handler of one that may be async, may throw, and may return a stream to be sent. Whatever goes
- * wrong reaches the error handler, once.
+ * Makes an Express handler of one that may be async, may throw, and may return what is to be sent: a stream (Node's or
+ * the web's), a web `Response`, a `Blob`. Whatever goes wrong reaches the error handler, once; whatever is thrown is an
+ * error, `undefined` included.
  *
- * When the deadline passes, the client is told so at once with a 503, even if the handler does not heed the signal.
+ * The response must have begun before the deadline, or the client gets a 503 at once, even if the handler does not heed
+ * the signal. The handler is not ended by it: what it responds then comes too late (in a callback, look at
+ * `res.headersSent` first, because Node throws). A response that has begun, an event stream or a download, may take as
+ * long as it takes: it is cut when nothing moves on its connection for twice REQUEST_TIMEOUT_SECONDS or
+ * RECEIVE_TIMEOUT_SECONDS, whichever is more.
  *
- * @param options.timeoutMs - until the answer must have begun, from the moment the handler asks for the signal;
- *   unset: the app's REQUEST_TIMEOUT_SECONDS, which `createApp` keeps in `app.locals.requestTimeoutMs`.
+ * @param options.timeoutMs - until the response must have begun, from the handler's start: from 1 to 2,147,483,647, or
+ *   Infinity for no deadline (a handler that itself reads a long upload). Unset: the app's REQUEST_TIMEOUT_SECONDS,
+ *   which `createApp` keeps in `app.locals.requestTimeoutMs`.
+ * @throws {RangeError} when `timeoutMs` is something else.
  */
 export function wrap<Params = Request['params']>(
   handler: Handler<Params>,
   { timeoutMs }: { timeoutMs?: number } = {},
 ): RequestHandler<Params> {
+  if (timeoutMs !== undefined) assertTimeout(timeoutMs);
   return (req, res, next) => {
     const call = new Call(res, next, timeoutMs);
     try {
-      const result = handler(req, res, call);
-      if (result instanceof Readable) call.follow(sendStream(res, result));
-      else if (isThenable(result)) call.follow(result);
+      call.follow(handler(req, res, call));
     } catch (error) {
       call.fail(error);
     }
+    call.watchUnlessBegun();
   };
 }
 
-/** One call of a handler: makes the signal when it is asked for, and tells the error handler at most once. */
+function assertTimeout(timeoutMs: number): void {
+  if (timeoutMs === Infinity || (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS)) return;
+  throw new RangeError(`timeoutMs must be from 1 to ${MAX_TIMEOUT_MS}, or Infinity`);
+}
+
+/** One call of a handler: keeps its deadline, and tells the error handler at most once. */
 class Call implements HandlerContext {
   readonly #res: Response;
   readonly #next: NextFunction;
   readonly #timeoutMs: number | undefined;
   #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #watched = false;
   #failed = false;
 
   constructor(res: Response, next: NextFunction, timeoutMs: number | undefined) {
@@ -60,49 +76,64 @@ class Call implements HandlerContext {
   }
 
   get signal(): AbortSignal {
-    return (this.#controller ??= this.#watch()).signal;
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#res.destroyed) this.#controller.abort(new ClientLeft());
+      else this.#watch();
+    }
+    return this.#controller.signal;
   }
 
-  follow(result: PromiseLike<unknown>): void {
-    result.then(
-      (value) => {
-        if (value instanceof Readable) this.follow(sendStream(this.#res, value));
-      },
-      (error: unknown) => {
-        this.fail(error);
-      },
-    );
+  /** Sends what the handler returned or its promise resolves with. */
+  follow(result: unknown): void {
+    const fail = (error: unknown) => {
+      this.fail(error);
+    };
+    if (isPromiseLike(result)) {
+      result.then((value) => {
+        this.follow(value);
+      }, fail);
+    } else sendResult(this.#res, result)?.catch(fail);
   }
 
-  fail(error: unknown): void {
+  fail(thrown: unknown): void {
     // After the deadline was answered, what the handler still has to say comes too late.
     if (this.#failed) return;
     this.#failed = true;
     // Nobody is there to be answered, and the error is most likely the abort itself.
-    if (this.#res.destroyed && !this.#res.writableFinished && isAbort(error)) return;
-    this.#next(error);
+    if (this.#res.destroyed && !this.#res.writableFinished && isAbort(thrown)) return;
+    this.#next(thrownError(thrown));
   }
 
-  #watch(): AbortController {
-    const controller = new AbortController();
-    if (this.#res.destroyed) {
-      controller.abort(new ClientLeft());
-      return controller;
-    }
+  /** Most handlers that are not async have responded when they return: they need no timer. */
+  watchUnlessBegun(): void {
+    if (!this.#failed && !this.#res.headersSent && !this.#res.writableEnded && !this.#res.destroyed)
+      this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#watched) return;
+    this.#watched = true;
     const locals = this.#res.app.locals as { requestTimeoutMs?: number };
     const timeoutMs = this.#timeoutMs ?? locals.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
-    const timer = setTimeout(() => {
-      // An answer that has begun in time may take as long as the client takes to read it.
-      if (this.#res.headersSent) return;
-      const error = new HttpError('DEADLINE_EXCEEDED', { headers: { 'Retry-After': '1' } });
-      this.fail(error);
-      controller.abort(error);
-    }, timeoutMs);
+    if (timeoutMs !== Infinity) {
+      this.#timer = setTimeout(() => {
+        this.#expire();
+      }, timeoutMs);
+    }
     this.#res.once('close', () => {
-      clearTimeout(timer);
-      if (!this.#res.writableFinished) controller.abort(new ClientLeft());
+      clearTimeout(this.#timer);
+      if (!this.#res.writableFinished) this.#controller?.abort(new ClientLeft());
     });
-    return controller;
+  }
+
+  #expire(): void {
+    if (this.#res.headersSent) return;
+    const error = new HttpError('DEADLINE_EXCEEDED', { headers: { 'Retry-After': '1' } });
+    // A handler that does not heed the signal may go on to write, and nobody else listens to that error.
+    this.#res.on('error', () => undefined);
+    this.fail(error);
+    this.#controller?.abort(error);
   }
 }
 
@@ -113,11 +144,6 @@ export class ClientLeft extends Error {
   constructor() {
     super('the client closed the connection before it was answered');
   }
-}
-
-/** Not `instanceof Promise`: other libraries bring their own. */
-function isThenable(result: unknown): result is PromiseLike<unknown> {
-  return typeof (result as Partial<PromiseLike<unknown>> | undefined | null)?.then === 'function';
 }
 
 function isAbort(error: unknown): boolean {
