@@ -48,6 +48,8 @@ function isSameHost(origin: string, req: Request): boolean {
   const host = req.host as string | undefined;
   if (!host || !URL.canParse(origin)) return false;
   const page = new URL(origin);
+  // What is no origin as browsers write it (https://user@host, a path) comes from no page.
+  if (page.origin !== origin) return false;
   // Parsed with the page's scheme, so that :443 and :80 fall away where they are the default.
   const here = `${page.protocol}//${host}`;
   return page.host !== '' && URL.canParse(here) && new URL(here).host === page.host;

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { TEST_SECRET } from '../support/config.ts';
 import { PASSWORD, USERS } from '../support/deploy/app-host.ts';
 import { ask } from '../support/deploy/ask.ts';
 import {
@@ -63,7 +64,7 @@ describeWithDocker('the Docker image', () => {
 
   const SETTINGS = {
     STORE: 'memory',
-    SESSION_SECRETS: 'only-for-tests-only-for-tests-only-for-tests',
+    SESSION_SECRETS: TEST_SECRET,
     SESSION_COOKIE_SECURE: 'off',
     USERS: JSON.stringify(USERS),
   };

@@ -17,7 +17,7 @@ import { freePort } from '../support/redis-server.ts';
 
 const run = promisify(execFile);
 const ROOT = repositoryPath();
-const SECRET = 'a-secret-of-the-host-a-secret-of-the-host';
+const SECRET = 'a-secret-of-the-host-3e91-c04d-7ab2-58f6';
 const START = ['start', 'ecosystem.config.js', '--env', 'production'];
 
 describeWithNpm(PM2, 'PM2', (bin) => {

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { documented } from '../support/deploy/documented.ts';
+import { TEST_SECRET } from '../support/config.ts';
 import { makeRelease, unpackRelease } from '../support/deploy/releases.ts';
 import { SLOW_UPLOAD, startSlowUpload } from '../support/deploy/slow-upload.ts';
 import { describeWithSystemd, SystemdMachine } from '../support/deploy/systemd.ts';
@@ -209,7 +210,7 @@ describeWithSystemd('systemd', (pm2Commands) => {
   describe('with PM2 as the service', () => {
     beforeEach(async () => {
       // The unit has no credential: the app reads the secret from .env.
-      await writeSettings(machine, `SESSION_SECRETS=${'x'.repeat(40)}\n`);
+      await writeSettings(machine, `SESSION_SECRETS=${TEST_SECRET}\n`);
       await start('app-pm2');
     });
 
@@ -276,7 +277,7 @@ async function installApp(machine: SystemdMachine): Promise<void> {
   await rm(folder, { recursive: true });
   await machine.in('sh', `/srv/app/releases/${OLD}/deploy/switch.sh`);
   await machine.in('sh', '-ec', documented('deploy/systemd/README.md', '# install'));
-  await machine.write('/etc/app/app.env', SETTINGS);
+  await writeSettings(machine);
   for (const file of [VISITORS, SLOW_UPLOAD]) await cp(file, machine.path(`/srv/${basename(file)}`));
   // Its unit is installed by those who use PM2.
   await machine.in('cp', '/srv/app/current/deploy/systemd/app-pm2.service', '/etc/systemd/system/');

@@ -9,6 +9,7 @@ import { strictObject } from '../../src/config/schemas.ts';
 import { jsonBody } from '../../src/http/body.ts';
 import { route } from '../../src/http/route.ts';
 import { wrap } from '../../src/http/wrap.ts';
+import { TEST_SECRET } from '../support/config.ts';
 import { sendRaw, serve } from '../support/http.ts';
 
 const shape = strictObject({
@@ -50,7 +51,7 @@ beforeAll(async () => {
     {
       NODE_ENV: 'production',
       STORE: 'memory',
-      SESSION_SECRETS: 'x'.repeat(32),
+      SESSION_SECRETS: TEST_SECRET,
       HEADERS_TIMEOUT_SECONDS: '1',
     },
   );

@@ -10,6 +10,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { ECHO_MS } from '../../src/runtime/signals.ts';
 import { AppProcess } from '../support/app-process.ts';
 import { until } from '../support/caches.ts';
+import { TEST_SECRET } from '../support/config.ts';
 import { sendRaw } from '../support/http.ts';
 import { freePort } from '../support/redis-server.ts';
 import { shortest, timed } from '../support/timing.ts';
@@ -111,7 +112,7 @@ describe('the built server', () => {
   });
 
   test('in production shows no stack, path or version, and no demo user', async () => {
-    const app = start({ NODE_ENV: 'production', STORE: 'memory', SESSION_SECRETS: 'x'.repeat(32) });
+    const app = start({ NODE_ENV: 'production', STORE: 'memory', SESSION_SECRETS: TEST_SECRET });
     const url = await app.url();
     const response = await fetch(`${url}/api/search?params=[`);
     const text = JSON.stringify([...response.headers]) + (await response.text());

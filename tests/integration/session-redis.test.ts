@@ -8,6 +8,7 @@ import {
   until,
   type AccountAppOptions,
 } from '../support/account-app.ts';
+import { TEST_SECRET } from '../support/config.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { testSessionRaces } from '../support/session-races.ts';
@@ -24,7 +25,7 @@ async function appOn(redisUrl: string, { env = {}, ...options }: AccountAppOptio
     env: {
       REDIS_URL: redisUrl,
       REDIS_KEY_PREFIX: `test-${process.pid}:`,
-      SESSION_SECRETS: 's'.repeat(40),
+      SESSION_SECRETS: TEST_SECRET,
       ...env,
     },
     ...options,

@@ -1,5 +1,8 @@
 import { loadConfig, type Config } from '../../src/config.ts';
 
+/** A session secret that production takes. */
+export const TEST_SECRET = 'only-for-tests-0f3b-72d8-4ac1-95e6-b80a';
+
 /** A configuration for tests: quiet, no admin port, free port, no file is read or written; `env` is added as in the environment. */
 export function testConfig(env: Record<string, string> = {}): Config {
   return loadConfig(

@@ -1,11 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { CONFIG_KEYS, ConfigError, inspectConfig, loadConfig, loadControlSocket } from '../../src/config.ts';
+import { TEST_SECRET as secret } from '../support/config.ts';
 
 const noFile = '/nonexistent/.env';
-const secret = 'x'.repeat(32);
 const production = { NODE_ENV: 'production', REDIS_URL: 'redis://127.0.0.1', SESSION_SECRETS: secret };
 
 let directory: string;
@@ -286,6 +287,33 @@ describe('production', () => {
     const problems = problemsOf({ ...production, SESSION_SECRETS: `${secret},sekrit` });
     expect(problems).toEqual([expect.stringMatching(/^SESSION_SECRETS has one shorter than 32 characters/)]);
     expect(problems[0]).not.toContain('sekrit');
+  });
+
+  test.each([
+    ['one letter', 'x'.repeat(50)],
+    ['two letters', 'ab'.repeat(20)],
+    ['one letter and a tail', `${'s'.repeat(49)}1`],
+    ['letters in groups', 'aaaaaaaabbbbbbbbccccccccddddddddeeeeeeee'],
+    ['ten digits', '0123456789'.repeat(4)],
+    ['a word', 'changeme-'.repeat(5)],
+    ['a few words', 'only-for-tests-'.repeat(3)],
+    ['all hexadecimal digits, twice', '0123456789abcdef'.repeat(2)],
+    ['the alphabet', 'abcdefghijklmnopqrstuvwxyz0123456789'],
+    ['the alphabet backwards', '9876543210zyxwvutsrqponmlkjihgfedcba'],
+    ['two rows in one', 'a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6'],
+    ['one letter, beside a good secret', `${secret},${'x'.repeat(50)}`],
+  ])('refuses a secret of %s, in production only, and does not say it', (_name, weak) => {
+    const problems = problemsOf({ ...production, SESSION_SECRETS: weak });
+    expect(problems).toEqual([expect.stringMatching(/^SESSION_SECRETS has one that can be guessed/)]);
+    expect(problems[0]).not.toContain(weak.slice(-8));
+    expect(load({ SESSION_SECRETS: weak }).SESSION_SECRETS.at(-1)).toBe(weak.split(',').at(-1));
+  });
+
+  test.each(['hex', 'base64', 'base64url'] as const)('takes random secrets in %s', (encoding) => {
+    for (let tries = 0; tries < 1000; tries++) {
+      const random = randomBytes(24).toString(encoding);
+      expect(problemsOf({ ...production, SESSION_SECRETS: random })).toEqual([]);
+    }
   });
 
   test('refuses a password for the demo user', () => {

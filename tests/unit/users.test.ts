@@ -4,7 +4,7 @@ import { ConfigError } from '../../src/config.ts';
 import { hashPassword } from '../../src/features/account/password.ts';
 import { createUsers } from '../../src/features/account/users.ts';
 import { HttpError } from '../../src/http/errors.ts';
-import { testConfig } from '../support/config.ts';
+import { TEST_SECRET, testConfig } from '../support/config.ts';
 import { LogLines } from '../support/http.ts';
 
 const HASH = `$scrypt$ln=13,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
@@ -13,7 +13,7 @@ const logger = pino({ level: 'silent' });
 const usersOf = (...users: unknown[]) => JSON.stringify(users);
 const ada = { id: '1', name: 'ada', passwordHash: HASH };
 const configWith = (env: Record<string, string>) =>
-  testConfig({ SESSION_SECRETS: 's'.repeat(40), STORE: 'memory', ...env });
+  testConfig({ SESSION_SECRETS: TEST_SECRET, STORE: 'memory', ...env });
 
 describe('USERS', () => {
   test('lists who may log in', async () => {

@@ -5,6 +5,9 @@ import { integer } from './parameters.ts';
 /** With a name of letters, not an address, and not a name without a dot, which is one only in some network. */
 const DOMAIN = /^(?=.{1,253}$)([a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,63}$/;
 
+/** A user name in front of the host, which makes people believe that it is the host. */
+const HAS_USER = /^https:[\\/]*[^\\/?#]*@/i;
+
 const NO_WEBSITE = 'must be an https:// URL';
 
 /** One line of text: no control characters, which have no place in a name and confuse logs and terminals. */
@@ -66,7 +69,7 @@ export type CompanyChanges = Readonly<v.InferOutput<typeof changesSchema>>;
 function isWebsite(text: string): boolean {
   try {
     const { protocol, hostname } = new URL(text);
-    return protocol === 'https:' && DOMAIN.test(hostname);
+    return protocol === 'https:' && DOMAIN.test(hostname) && !HAS_USER.test(text);
   } catch {
     return false;
   }

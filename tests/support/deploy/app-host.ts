@@ -1,4 +1,5 @@
 import { AppProcess } from '../app-process.ts';
+import { TEST_SECRET } from '../config.ts';
 import { freePort } from '../redis-server.ts';
 import { ask } from './ask.ts';
 import { until } from './until.ts';
@@ -33,7 +34,7 @@ export class AppHost {
     const settings = {
       NODE_ENV: 'production',
       ...(env.REDIS_URL === undefined && { STORE: 'memory' }),
-      SESSION_SECRETS: 'only-for-tests-only-for-tests-only-for-tests',
+      SESSION_SECRETS: TEST_SECRET,
       USERS: JSON.stringify(USERS),
       TRUST_PROXY: 'loopback',
       COMPRESSION: 'off',

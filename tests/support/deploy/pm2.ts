@@ -2,6 +2,7 @@ import { execFile, type ExecFileException } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TEST_SECRET } from '../config.ts';
 import { until } from './until.ts';
 import { NO_SHEDDING } from '../no-shedding.ts';
 
@@ -12,7 +13,7 @@ export const PM2 = 'pm2@7.0.4';
 export const PRODUCTION = {
   STORE: 'memory',
   ...NO_SHEDDING,
-  SESSION_SECRETS: 'only-for-tests-only-for-tests-only-for-tests',
+  SESSION_SECRETS: TEST_SECRET,
   HOST: '127.0.0.1',
   ADMIN_PORT: '0',
 };
