@@ -55,7 +55,12 @@ export async function createApp(parts: AppParts): Promise<Express> {
         storeIsUp: () => stores.isUp(),
         readyRequiresStore: config.READY_REQUIRES_REDIS,
       }),
-      overload({ maxDelayMs: config.MAX_LOOP_DELAY_MS, maxInFlight: config.MAX_IN_FLIGHT }),
+      overload({
+        maxDelayMs: config.MAX_LOOP_DELAY_MS,
+        maxInFlight: config.MAX_IN_FLIGHT,
+        maxReceiving: config.MAX_RECEIVING,
+        maxReceivingPerAddress: config.MAX_RECEIVING_PER_ADDRESS,
+      }),
       wellFormed(),
     ),
   );

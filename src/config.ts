@@ -48,7 +48,7 @@ const schema = v.object({
   TRUST_PROXY: v.optional(trustedProxies(), 'off'),
 
   // Limits of a request (http/server.ts, http/body.ts, http/wrap.ts)
-  /** Until the handler must have answered, where it asks for a signal. Below the proxy's read timeout (60 s). */
+  /** Until a handler's response must have begun; else 503. Below the proxy's read timeout (60 s). */
   REQUEST_TIMEOUT_SECONDS: decimal({ min: 0.05, max: 3600, default: 30 }),
   /** Until the client must have sent all headers; cuts slow-header attacks. */
   HEADERS_TIMEOUT_SECONDS: decimal({ min: 1, max: 600, default: 10 }),
@@ -60,8 +60,12 @@ const schema = v.object({
   BODY_LIMIT_KB: integer({ min: 1, max: 102_400, default: 100 }),
   /** How late the event loop may be, twice in a row, until requests are refused with 503; 0: never. */
   MAX_LOOP_DELAY_MS: integer({ min: 0, max: 60_000, default: 250 }),
-  /** How many requests one process takes at a time, event streams included; more are refused with 503. 0: any number. */
+  /** How many requests one process works for at a time, event streams included; more are refused with 503. 0: any number. */
   MAX_IN_FLIGHT: integer({ min: 0, max: 1_000_000, default: 1000 }),
+  /** How many bodies may be arriving at a time: 500 of BODY_LIMIT_KB are 50 MB. More are refused with 503. 0: any number. */
+  MAX_RECEIVING: integer({ min: 0, max: 1_000_000, default: 500 }),
+  /** How many from one client's address: an office has room, ten slow senders fill MAX_RECEIVING. More: 429. 0: any number. */
+  MAX_RECEIVING_PER_ADDRESS: integer({ min: 0, max: 1_000_000, default: 50 }),
   /** Off where a proxy compresses. */
   COMPRESSION: v.optional(flag(), 'on'),
   /** Origins of other sites that may call the API from a browser; unset: none. */

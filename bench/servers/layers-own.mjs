@@ -55,7 +55,12 @@ const own = {
   },
   overload: async (_stack, { config }) => {
     const { overload } = await built('http/overload.js');
-    return overload({ maxDelayMs: config.MAX_LOOP_DELAY_MS, maxInFlight: config.MAX_IN_FLIGHT });
+    return overload({
+      maxDelayMs: config.MAX_LOOP_DELAY_MS,
+      maxInFlight: config.MAX_IN_FLIGHT,
+      maxReceiving: config.MAX_RECEIVING,
+      maxReceivingPerAddress: config.MAX_RECEIVING_PER_ADDRESS,
+    });
   },
   'well-formed': async () => {
     const { wellFormed } = await built('http/well-formed.js');

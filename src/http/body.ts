@@ -26,7 +26,8 @@ export function jsonBody({ limitKb }: { limitKb: number }): RequestHandler {
   };
 }
 
-function hasBody(headers: IncomingHttpHeaders): boolean {
+/** Whether a request has a body, be it empty in the end. */
+export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
