@@ -8,22 +8,31 @@ import type { Logger } from '../runtime/logger.ts';
  */
 const MAX_WAITING = 100;
 
+type Handle = (req: IncomingMessage, res: ServerResponse) => void;
+
 /**
  * Lets requests that were sent ahead wait for their turn. Node would begin with all of them at once, and when their
  * connection closes, forget them without a word: no 'close', so what they opened would stay open for ever.
+ *
+ * Between two of one connection the other connections have a turn: a few that send hundreds ahead would otherwise keep
+ * the event loop to themselves until the last of them has its response.
  *
  * @returns a function for requests whose response has no socket yet, and what handles them.
  */
 export function pipelining(logger: Logger) {
   const queues = new WeakMap<Socket, Set<ServerResponse>>();
-  return ({ socket }: IncomingMessage, res: ServerResponse, handle: () => void): void => {
+  return (req: IncomingMessage, res: ServerResponse, handle: Handle): void => {
+    const { socket } = req;
     const queue = queues.get(socket) ?? newQueue(socket);
     queues.set(socket, queue);
     if (!socket.destroyed && queue.size < MAX_WAITING) {
       queue.add(res);
       res.once('socket', () => {
         queue.delete(res);
-        process.nextTick(handle);
+        setImmediate(() => {
+          // The client may have left meanwhile; Node has closed the response then.
+          if (!res.destroyed) handle(req, res);
+        });
       });
       return;
     }

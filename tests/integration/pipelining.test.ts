@@ -92,6 +92,45 @@ describe('requests sent before the one ahead was answered', () => {
     expect(answer.match(/"number":\d/g)).toEqual(['"number":1', '"number":2', '"number":3']);
   });
 
+  test('let other connections have a turn between two of them', async () => {
+    const order: string[] = [];
+    const { port } = await start((app) =>
+      app.get('/:name', (req, res) => {
+        order.push(req.params.name);
+        res.send('');
+      }),
+    );
+    const get = (name: string, headers = '') => `GET /${name} HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
+    const clients = Array.from({ length: 5 }, () => silentClient(port).resume());
+    await Promise.all(clients.map((socket) => once(socket, 'connect')));
+    const ends = clients.map((socket) => once(socket, 'close'));
+    for (const socket of clients)
+      socket.write(get('sent-ahead').repeat(89) + get('sent-ahead', 'Connection: close\r\n'));
+    const other = silentClient(port).resume();
+    other.write(get('other', 'Connection: close\r\n'));
+    await Promise.all([...ends, once(other, 'close')]);
+    expect(order).toHaveLength(5 * 90 + 1);
+    // It was last in line; without turns it would be the last of all, or nearly so.
+    expect(order.indexOf('other')).toBeLessThan(order.length / 2);
+  });
+
+  test('are not begun when the client leaves while theirs is due', async () => {
+    const begun: string[] = [];
+    const { port } = await start((app) =>
+      app.get('/:name', (req, res) => {
+        begun.push(req.params.name);
+        res.send('');
+        // The next has its turn in the next round of the event loop, and by then the connection is gone.
+        req.socket.destroy();
+      }),
+    );
+    const socket = silentClient(port).resume();
+    socket.write('GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(socket, 'close');
+    await (await fetch(`http://127.0.0.1:${port}/third`).catch(() => undefined))?.text();
+    expect(begun).toEqual(['first', 'third']);
+  });
+
   test('beyond a hundred cut the connection', async () => {
     const { port, server, log } = await start((app) => app.get('/', () => undefined));
     const connections = new Connections(server);
