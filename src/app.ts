@@ -50,6 +50,7 @@ export async function createApp(parts: AppParts): Promise<Express> {
       securityHeaders(),
       accessLog(logger),
       requestContext(),
+      wellFormed(),
       health({
         lifecycle,
         storeIsUp: () => stores.isUp(),
@@ -61,7 +62,6 @@ export async function createApp(parts: AppParts): Promise<Express> {
         maxReceiving: config.MAX_RECEIVING,
         maxReceivingPerAddress: config.MAX_RECEIVING_PER_ADDRESS,
       }),
-      wellFormed(),
     ),
   );
   if (config.CORS_ORIGINS.length > 0) app.use(cors({ origins: config.CORS_ORIGINS }));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../runtime/logger.ts';
 import { readableAddress } from './client-address.ts';
@@ -52,6 +52,20 @@ export function answerClientErrors(server: Server, logger: Logger): void {
     refuseConnection(socket, 'METHOD_NOT_ALLOWED', logger, 'CONNECT');
     takeLeave(socket);
   });
+}
+
+/** Answers a request whose target nobody can read, in place of the app, with a line like the access log's. */
+export function refuseTarget(req: IncomingMessage, res: ServerResponse, logger: Logger): void {
+  const code = 'MALFORMED_URL';
+  const reqId = randomUUID();
+  const { method, socket, url = '' } = req;
+  const [path = ''] = url.split('?', 1);
+  const ip = readableAddress(socket.remoteAddress);
+  const [status] = ERRORS[code];
+  // What stands before the host may be a password.
+  logger.warn({ reqId, method, path: path.replace(/\/\/[^/]*@/, '//'), status, code, ip }, 'request');
+  res.setHeader('X-Request-Id', reqId);
+  refuseRequest(res, code);
 }
 
 /** A client that goes on sending, or does not close its side, must not keep the socket open after its answer. */

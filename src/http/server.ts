@@ -1,9 +1,11 @@
 import { createServer, IncomingMessage, ServerResponse, type RequestListener, type Server } from 'node:http';
 import type { Express, Request, Response } from 'express';
+import finalhandler from 'finalhandler';
 import type { Config } from '../config.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { answerClientErrors } from './client-errors.ts';
+import { answerClientErrors, refuseTarget } from './client-errors.ts';
 import { pipelining } from './pipelining.ts';
+import { readTarget } from './target.ts';
 
 type Limits = Pick<
   Config,
@@ -55,41 +57,28 @@ function silenceMs({ RECEIVE_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS }: Limits)
   return 2 * Math.max(RECEIVE_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS) * 1000;
 }
 
-/** A path that every router can read, and `wellFormed` refuses. */
-const UNREADABLE = '/%';
-
 /**
- * Express leaves a target that its URL parser does not take (`GET http://[ HTTP/1.1`) before any middleware has seen
- * it, the log included. It goes in again under another path, to be refused like every other bad request.
+ * Hands each request to the app once. What the app leaves without a response, and what its error handler fails with,
+ * gets Express's own last word: 404, or the error's status.
  */
 function listenerOf(app: Express, logger: Logger): RequestListener {
   const wait = pipelining(logger);
-  const handle = (req: Request, res: Response) => {
-    app(req, res, (error?: unknown) => {
-      if (error !== undefined || req.url === UNREADABLE) {
-        giveUp(res, logger, error);
-        return;
-      }
-      req.url = UNREADABLE;
-      handle(req, res);
-    });
+  const onerror = (err: unknown) => {
+    logger.error({ err }, 'no error handler has responded to this error');
   };
-  return (message, response) => {
-    const [req, res] = [message as Request, response as Response];
-    if (res.socket !== null) handle(req, res);
+  const handle = (req: IncomingMessage, res: ServerResponse) => {
+    if (!readTarget(req)) {
+      refuseTarget(req, res, logger);
+      return;
+    }
+    const lastWord = finalhandler(req, res, { env: app.get('env') as string, onerror });
+    app(req as Request, res as Response, lastWord);
+  };
+  return (req, res) => {
     // Node gives a response the socket when its turn has come: with nearly all, that is at once.
-    else
-      wait(req, res, () => {
-        handle(req, res);
-      });
+    if (res.socket !== null) handle(req, res);
+    else wait(req, res, handle);
   };
-}
-
-/** For an app without an error handler, or one whose error handler fails. */
-function giveUp(res: Response, logger: Logger, err?: unknown): void {
-  if (err !== undefined) logger.error({ err }, 'the error handler failed');
-  if (res.headersSent) res.destroy();
-  else res.writeHead(err === undefined ? 404 : 500).end();
 }
 
 /**
