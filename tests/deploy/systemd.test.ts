@@ -207,6 +207,115 @@ describeWithSystemd('systemd', (pm2Commands) => {
     expect(counts).toMatchObject(allAnswered(counts));
   }, 120_000);
 
+  test('without the socket unit the app listens itself, and a bad configuration has no socket to close', async () => {
+    await machine.in('mv', '/etc/systemd/system/app.socket', '/root/');
+    try {
+      await machine.in('systemctl', 'daemon-reload');
+      await start('app');
+      expect(await get('/livez')).toContain('ok');
+      await machine.write('/etc/app/app.env', `${SETTINGS}PORT=a port\n`);
+      expect((await machine.run('systemctl', 'restart', 'app')).code).not.toBe(0);
+      expect(await machine.journal('app')).not.toContain('app.socket');
+    } finally {
+      await machine.in('mv', '/root/app.socket', '/etc/systemd/system/');
+      await machine.in('systemctl', 'daemon-reload');
+    }
+  });
+
+  describe('with the socket unit, when the app does not start', () => {
+    /** One client, in a connection of its own; what curl says to it. */
+    const visitor = async () =>
+      machine.run('curl', '--silent', '--max-time', '20', 'http://127.0.0.1:3000/livez');
+    const states = async () =>
+      [
+        await machine.property('app.socket', 'ActiveState'),
+        await machine.property('app', 'ActiveState'),
+      ].join(' ');
+    const badStarts = async () => (await machine.journal('app')).split('status=78/CONFIG').length - 1;
+    const setting = async (line: string) => machine.write('/etc/app/app.env', `${SETTINGS}${line}\n`);
+    const down = async (expected = 'inactive failed') =>
+      machine.until(`socket and service are ${expected}`, async () => (await states()) === expected, 60);
+    /** The one command of the README. */
+    const startAgain = async () =>
+      machine.in('sh', '-ec', documented('deploy/systemd/README.md', 'systemctl reset-failed app'));
+    const expectService = async () => {
+      expect(await states()).toBe('active active');
+      expect(await serving()).toBe(true);
+      // The app has its port from the socket unit.
+      expect(await machine.property('app.socket', 'SubState')).toBe('running');
+      expect(await get('/livez')).toContain('ok');
+    };
+
+    test.each([
+      'PORT=a port',
+      'REDIS_URL=http://127.0.0.1:6379',
+      'SESSION_IDLE_MINUTES=0',
+      'SESSION_SECRETS_FILE=/does/not/exist',
+      'STORE=redis\nREDIS_URL=',
+    ])('%j: the first client ends it, no other starts it again, and one command does', async (line) => {
+      await start('app.socket');
+      const before = await badStarts();
+      await setting(line);
+      for (let count = 0; count < 3; count++) expect((await visitor()).code).not.toBe(0);
+      await down();
+      await Promise.all(Array.from({ length: 40 }, visitor));
+      await down();
+      expect(await badStarts()).toBe(before + 1);
+      await setting('');
+      await startAgain();
+      await expectService();
+    });
+
+    test('many clients at the same time start it once', async () => {
+      await start('app.socket');
+      const before = await badStarts();
+      await setting('PORT=a port');
+      const outcomes = await Promise.all(Array.from({ length: 40 }, visitor));
+      expect(outcomes.map(({ code }) => code)).not.toContain(0);
+      await down();
+      expect(await badStarts()).toBe(before + 1);
+      await setting('');
+      await startAgain();
+      await expectService();
+    });
+
+    test('a restart with a bad setting fails and closes the port, and one command opens it', async () => {
+      await start('app');
+      await setting('PORT=a port');
+      const load = await visit();
+      expect((await machine.run('systemctl', 'restart', 'app')).code).not.toBe(0);
+      await machine.until('clients are refused', () => Promise.resolve(load.counts.refused > 20));
+      await down();
+      await setting('');
+      await startAgain();
+      await expectService();
+      await load.more(50);
+    });
+
+    test.each([
+      ['a secret that is not there', '/etc/app/session-secrets'],
+      ['a release that lacks a file', `/srv/app/releases/${OLD}/dist/cluster.js`],
+    ])('%s: it is down after ten starts, and one command starts it again at once', async (_reason, file) => {
+      await shorten('RestartSec=100ms');
+      await start('app.socket');
+      await machine.in('mv', file, '/root/moved');
+      const clients = Promise.all(Array.from({ length: 3 }, visitor));
+      await down('failed failed');
+      await clients;
+      expect((await visitor()).code).not.toBe(0);
+      await machine.in('mv', '/root/moved', file);
+      await startAgain();
+      await expectService();
+    });
+
+    test('a socket unit that was stopped alone is opened again by a restart', async () => {
+      await start('app');
+      await machine.in('systemctl', 'stop', 'app.socket');
+      await startAgain();
+      await expectService();
+    });
+  });
+
   describe('with PM2 as the service', () => {
     beforeEach(async () => {
       // The unit has no credential: the app reads the secret from .env.
