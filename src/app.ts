@@ -54,6 +54,7 @@ export async function createApp(parts: AppParts): Promise<Express> {
       health({
         lifecycle,
         storeIsUp: () => stores.isUp(),
+        storeProblem: () => stores.problem(),
         readyRequiresStore: config.READY_REQUIRES_REDIS,
       }),
       overload({

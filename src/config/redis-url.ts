@@ -6,7 +6,7 @@ export interface RedisAddress {
   readonly port: number;
 }
 
-interface RedisLogin {
+export interface RedisLogin {
   readonly username?: string;
   readonly password?: string;
 }
@@ -21,6 +21,8 @@ export type RedisTarget =
       readonly db: number;
       readonly master: string;
       readonly sentinels: readonly RedisAddress[];
+      /** Who we are to the Sentinels, which have users of their own. */
+      readonly sentinelLogin?: RedisLogin;
     } & RedisLogin)
   | ({
       readonly kind: 'cluster';
@@ -33,7 +35,7 @@ export const REDIS_URL_FORMS = [
   'redis://[user:password@]host[:6379][/db]',
   'rediss://… (the same with TLS)',
   'unix:///run/redis.sock[?db=0]',
-  'redis+sentinel://host:26379,host:26379/master-name[/db]',
+  'redis+sentinel://[user:password@]host:26379,host:26379/master-name[/db][?sentinel=[user]:password]',
   'redis+cluster://host:6379,host:6379',
 ].join(' | ');
 
@@ -51,24 +53,29 @@ export function parseRedisUrl(url: string): RedisTarget {
   const { scheme = '', hosts = '', path = '' } = parts;
   const login = parseLogin(parts.login);
   const tls = scheme.startsWith('rediss');
-  if (scheme !== 'unix' && parts.query !== undefined) {
-    throw new Error(
-      'has a query (?…), which only unix:// takes; name the database behind a slash: redis://host/1',
-    );
-  }
+  const query = parseQuery(parts.query, scheme);
   if (scheme === 'unix') {
     if (hosts !== '' || path.length < 2) throw new Error('needs an absolute path: unix:///run/redis.sock');
-    const db = new URLSearchParams(parts.query).get('db');
     const socket = decodeURIComponent(path);
     const problem = socketPathProblem(socket);
     if (problem !== undefined) throw new Error(problem);
-    return { kind: 'unix', path: socket, db: parseDb(db ?? ''), ...login };
+    return { kind: 'unix', path: socket, db: parseDb(query ?? ''), ...login };
   }
   if (scheme.endsWith('+sentinel')) {
     const [master = '', db = '', ...more] = path.slice(1).split('/');
     if (more.length > 0) throw new Error('has more behind the database than it takes: …/master-name/1');
     if (master === '') throw new Error('needs the name of the master: redis+sentinel://host:26379/mymaster');
-    return { kind: 'sentinel', tls, master, db: parseDb(db), sentinels: parseHosts(hosts, 26379), ...login };
+    const sentinelLogin = parseLogin(query);
+    const sentinels = parseHosts(hosts, 26379);
+    return {
+      kind: 'sentinel',
+      tls,
+      master,
+      db: parseDb(db),
+      sentinels,
+      ...(query && { sentinelLogin }),
+      ...login,
+    };
   }
   if (scheme.endsWith('+cluster')) {
     if (path.length > 1) throw new Error('names a database, and a Redis Cluster has only database 0');
@@ -79,6 +86,26 @@ export function parseRedisUrl(url: string): RedisTarget {
     throw new Error('names several hosts; use redis+sentinel:// or redis+cluster:// for that');
   }
   return { kind: 'single', tls, db: parseDb(path.slice(1)), ...address, ...login };
+}
+
+/** The one parameter that a scheme takes behind the ?, still encoded. */
+const PARAMETERS: Readonly<Record<string, string>> = {
+  unix: 'db',
+  'redis+sentinel': 'sentinel',
+  'rediss+sentinel': 'sentinel',
+};
+
+function parseQuery(query: string | undefined, scheme: string): string | undefined {
+  if (!query) return undefined;
+  const name = PARAMETERS[scheme];
+  if (!name) {
+    throw new Error(
+      'has a query (?…), which only unix:// and redis+sentinel:// take; name the database behind a slash: redis://host/1',
+    );
+  }
+  if (!query.startsWith(`${name}=`) || query.includes('&'))
+    throw new Error(`takes ?${name}=… behind the path, and nothing else`);
+  return query.slice(name.length + 1);
 }
 
 function parseLogin(login: string | undefined): RedisLogin {

@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ConfigReport } from '../config.ts';
-import { checkRedis } from '../stores/check-redis.ts';
-import { withRedis } from '../stores/with-redis.ts';
+import { checkRedis, withRedis } from '../stores/check-redis.ts';
 import { endOfLife } from './node-releases.ts';
 
 /** One thing that is not as production needs it. */

@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { messageOf, stackOf, toError } from '../runtime/thrown.ts';
 import { errorPage } from './error-page.ts';
-import { HttpError, problemType, toError } from './errors.ts';
+import { HttpError, problemType } from './errors.ts';
 import { normalizeError } from './normalize-error.ts';
 
 declare module 'node:http' {

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { toError } from '../runtime/thrown.ts';
 
 /**
  * Every error a client can see: its code, which clients may rely on, its status and its title. Add yours here.
@@ -85,13 +85,6 @@ export class HttpError extends Error {
 export function thrownError(thrown: unknown): unknown {
   if (thrown && thrown !== 'route' && thrown !== 'router') return thrown;
   return toError(thrown);
-}
-
-/** What was thrown, as an Error. What is in an object is not told: it may be a secret. */
-export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  const what = inspect(thrown, { depth: -1, customInspect: false });
-  return new Error(`something that is no Error was thrown: ${what}`);
 }
 
 /** The data store is away: 503, and when to come back. */

@@ -6,6 +6,8 @@ export interface HealthOptions {
   readonly lifecycle: Lifecycle;
   /** Whether the store answers; undefined where there is nothing to be away (memory). */
   readonly storeIsUp: () => boolean | undefined;
+  /** Why it is down, or what it refuses although it is up, in words that anybody may see. */
+  readonly storeProblem?: () => string | undefined;
   /** Whether a store that is away makes the process not ready, or only degraded. */
   readonly readyRequiresStore?: boolean;
 }
@@ -19,7 +21,12 @@ const PROBES = /^\/(?:livez|readyz)/i;
  *
  * @see https://kubernetes.io/docs/reference/using-api/health-checks/
  */
-export function health({ lifecycle, storeIsUp, readyRequiresStore = false }: HealthOptions): RequestHandler {
+export function health({
+  lifecycle,
+  storeIsUp,
+  storeProblem = () => undefined,
+  readyRequiresStore = false,
+}: HealthOptions): RequestHandler {
   const router = Router();
   route(router, '/livez', {
     get: (_req, res) => {
@@ -29,11 +36,13 @@ export function health({ lifecycle, storeIsUp, readyRequiresStore = false }: Hea
   route(router, '/readyz', {
     get: (_req, res) => {
       const up = storeIsUp();
-      const status = statusOf(lifecycle.phase, up !== false, readyRequiresStore);
+      const reason = storeProblem();
+      const works = up !== false && reason === undefined;
+      const status = statusOf(lifecycle.phase, works, readyRequiresStore);
       res
         .set('Cache-Control', 'no-store')
         .status(status === 'ready' || status === 'degraded' ? 200 : 503)
-        .json({ status, store: up === undefined ? 'memory' : up ? 'up' : 'down' });
+        .json({ status, store: up === undefined ? 'memory' : up ? 'up' : 'down', reason });
     },
   });
   return (req, res, next) => {
@@ -42,8 +51,8 @@ export function health({ lifecycle, storeIsUp, readyRequiresStore = false }: Hea
   };
 }
 
-function statusOf(phase: Phase, storeAnswers: boolean, readyRequiresStore: boolean) {
+function statusOf(phase: Phase, storeWorks: boolean, readyRequiresStore: boolean) {
   if (phase !== 'ready') return phase;
-  if (storeAnswers) return 'ready';
+  if (storeWorks) return 'ready';
   return readyRequiresStore ? 'unavailable' : 'degraded';
 }

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { messageOf, pathOf } from '../config/schemas.ts';
 import { toError } from '../runtime/thrown.ts';
+import { isRedisAway } from '../stores/redis-errors.ts';
 import { HttpError, storeUnavailable, type ErrorCode, type FieldError } from './errors.ts';
 
 // Of every schema of every route, so that no answer and no log repeats what a client sent.
@@ -32,13 +33,6 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   429: 'RATE_LIMITED',
   431: 'HEADERS_TOO_LARGE',
 };
-
-/**
- * What ioredis says when a server is away, hangs, is busy with a script, lets us in no longer, or can't be written: a
- * replica, a full memory or a full disk.
- */
-const REDIS_AWAY =
-  /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |OOM |MISCONF |NOREPLICAS |BUSY |TRYAGAIN |NOAUTH |NOPERM |WRONGPASS |LOADING |MASTERDOWN |CLUSTERDOWN |Cluster isn't ready|Cluster is ended|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
 
 interface ThrownLike {
   readonly name?: unknown;
@@ -75,14 +69,6 @@ function knownError(thrown: unknown): HttpError | undefined {
   if (typeof code === 'string' && code.startsWith('Z_'))
     return new HttpError('BAD_REQUEST', { cause: thrown });
   return undefined;
-}
-
-/** Whether the error says that Redis could not be reached or did not answer in time. */
-export function isRedisAway(thrown: unknown): boolean {
-  return (
-    thrown instanceof Error &&
-    (thrown.name === 'MaxRetriesPerRequestError' || REDIS_AWAY.test(thrown.message))
-  );
 }
 
 function fieldError(issue: v.BaseIssue<unknown>): FieldError {

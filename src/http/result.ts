@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Response as ExpressResponse } from 'express';
-import { toError } from './errors.ts';
+import { toError } from '../runtime/thrown.ts';
 import { sendStream } from './stream.ts';
 
 /** Headers of the connection that a response came over; ours has its own. */

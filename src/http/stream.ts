@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Response } from 'express';
-import { toError } from './errors.ts';
+import { toError } from '../runtime/thrown.ts';
 
 /**
  * Sends a stream as the answer. Set the type and the other headers first.

@@ -1,42 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { Config } from '../config.ts';
 import type { RedisTarget } from '../config/redis-url.ts';
-import type { RedisClient } from './redis-client.ts';
-import { withRedis } from './with-redis.ts';
+import { connectionErrorOf, createRedisClient, type RedisClient } from './redis-client.ts';
+import { isLastingRefusal, isRefusal, publicReason } from './redis-errors.ts';
 
-/** How long the key that is written stays where it can't be deleted, in milliseconds. */
+export interface RedisCheckOptions {
+  readonly target: RedisTarget;
+  /** In front of every key. */
+  readonly prefix: string;
+}
+
+/** Why the app can't work with a Redis that it is connected to. */
+export interface RedisProblem {
+  /** In a few words that anybody may see. */
+  readonly reason: string;
+  /** For the log: what Redis said. */
+  readonly detail: string;
+  /** It stays until somebody changes a configuration, so the store counts as down. Others, like a full disk, pass. */
+  readonly lasting: boolean;
+}
+
+/** A key of the check is gone after this many milliseconds, also where the process dies in the middle. */
 const KEY_MS = 10_000;
 
+const RENEW = `return redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
+
 /**
- * Tries what the app needs from Redis: a connection, the database that `REDIS_URL` names, and to write, read and delete one
- * key under the prefix.
- *
- * @returns a line for each thing that does not work; none without a `REDIS_URL`.
+ * Checks that this connection is what `REDIS_URL` asks for (database, user), and that one key under our prefix can be
+ * written, read, renewed by a script, and deleted. Rejects never.
  */
-export async function checkRedis(config: Pick<Config, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>): Promise<string[]> {
-  const { REDIS_URL, REDIS_KEY_PREFIX } = config;
-  if (!REDIS_URL) return [];
+export async function findRedisProblem(
+  client: RedisClient,
+  { target, prefix }: RedisCheckOptions,
+): Promise<RedisProblem | undefined> {
+  const mismatch = await findMismatch(client, target);
+  if (mismatch) return { reason: mismatch, detail: mismatch, lasting: true };
+  const key = `${prefix}check:${randomUUID()}`;
+  const attempts = {
+    SET: () => client.set(key, key, 'PX', KEY_MS),
+    GET: () => client.get(key),
+    EVAL: () => client.eval(RENEW, 1, key, KEY_MS),
+    DEL: () => client.del(key),
+  };
+  const failed: { readonly command: string; readonly error: Error }[] = [];
+  for (const [command, attempt] of Object.entries(attempts)) {
+    const error = await attempt().then(() => undefined, asError);
+    if (error) failed.push({ command, error });
+    // Where Redis does not answer, the other commands would wait as long.
+    if (error && !isRefusal(error)) break;
+  }
+  return summary(failed);
+}
+
+function summary(failed: readonly { command: string; error: Error }[]): RedisProblem | undefined {
+  const worst = failed.find(({ error }) => isLastingRefusal(error)) ?? failed[0];
+  if (!worst) return undefined;
+  const commands = failed.map(({ command }) => command).join(', ');
+  return {
+    reason: `${commands}: ${publicReason(worst.error)}`,
+    detail: `${commands} of our keys failed: ${worst.error.message}`,
+    lasting: isLastingRefusal(worst.error),
+  };
+}
+
+/** What CLIENT INFO says of the connection, where it may be asked and says so. @see https://redis.io/docs/latest/commands/client-info/ */
+async function findMismatch(client: RedisClient, target: RedisTarget): Promise<string | undefined> {
+  const info = await client.client('INFO').catch(() => '');
+  const db = target.kind === 'cluster' ? 0 : target.db;
+  const user = target.username ?? 'default';
+  const is = (field: string) => new RegExp(`(?:^|[ :])${field}=(\\S+)`).exec(info)?.[1];
+  if ((is('db') ?? String(db)) !== String(db)) return `not in database ${db}`;
+  if ((is('user') ?? user) !== user) return 'not logged in as the user of REDIS_URL';
+  return undefined;
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error('unknown');
+}
+
+/**
+ * Keeps the last error of a client's connection; for a Cluster and Sentinels the one behind "all failed".
+ *
+ * @param listener - called when an attempt to connect has failed.
+ */
+export function watchErrors(client: RedisClient, target: RedisTarget, listener: () => void) {
+  let last: Error | undefined;
+  let detail: Error | undefined;
+  const keep = (error: Error) => {
+    detail = error;
+  };
+  // Of one server of several.
+  client.on('node error', keep).on('sentinelError', keep);
+  client.on('error', (error: Error) => {
+    // What follows an error that has closed the connection says less.
+    if (!last || !/^(?:Stream isn't writeable|Connection is closed)/.test(error.message))
+      last = detail ?? error;
+    listener();
+  });
+  client.on('ready', () => {
+    last = detail = undefined;
+  });
+  /** The error, if more than "closed" is known of it. */
+  const known = () => (last && !last.message.includes(CLOSED) ? last : undefined);
+  const explained = async () => known() ?? (await connectionErrorOf(target)) ?? last ?? new Error(CLOSED);
+  return { known, explained };
+}
+
+const CLOSED = 'Connection is closed.';
+
+/** How long one connection may take, in milliseconds. */
+const CONNECT_MS = 5000;
+
+/**
+ * Connects once, for as long as `use` takes.
+ *
+ * @throws {Error} that says why, when there is no connection; whatever `use` throws.
+ */
+export async function withRedis<Result>(
+  target: RedisTarget,
+  use: (client: RedisClient) => Promise<Result>,
+): Promise<Result> {
+  const client = createRedisClient(target);
+  const failed = new AbortController();
+  const errors = watchErrors(client, target, () => {
+    failed.abort();
+  });
   try {
-    return await withRedis(REDIS_URL, (client) =>
-      tryCommands(client, REDIS_URL, `${REDIS_KEY_PREFIX}doctor`),
+    const signal = AbortSignal.any([failed.signal, AbortSignal.timeout(CONNECT_MS)]);
+    const isReady = await once(client, 'ready', { signal }).then(
+      () => true,
+      () => false,
     );
-  } catch (error) {
-    return [`Redis can't be used: ${(error as Error).message}`];
+    if (!isReady) throw await errors.explained();
+    return await use(client);
+  } finally {
+    client.disconnect();
   }
 }
 
-async function tryCommands(client: RedisClient, target: RedisTarget, key: string): Promise<string[]> {
-  const problems: string[] = [];
-  const attempt = async (name: string, command: () => Promise<unknown>) => {
-    await command().catch((error: unknown) => {
-      problems.push(`Redis refuses ${name}: ${(error as Error).message}`);
-    });
-  };
-  await attempt('PING', () => client.ping());
-  if (target.kind !== 'cluster' && target.db > 0) {
-    await attempt(`database ${target.db}`, () => client.select(target.db));
+/**
+ * Connects to the Redis of this configuration and says what is wrong with it, one line per problem without secrets;
+ * none where all is well, or where no Redis is configured. Leaves no connection and no key. Never rejects.
+ *
+ * @example const problems = await checkRedis(loadConfig());
+ */
+export async function checkRedis(config: Pick<Config, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>): Promise<string[]> {
+  const { REDIS_URL: target, REDIS_KEY_PREFIX: prefix } = config;
+  if (!target) return [];
+  try {
+    const problem = await withRedis(target, (client) => findRedisProblem(client, { target, prefix }));
+    return problem ? [`Redis can't be used: ${problem.detail}`] : [];
+  } catch (error) {
+    return [`Redis can't be reached: ${asError(error).message}`];
   }
-  await attempt(`to write ${key}`, () => client.set(key, '1', 'PX', KEY_MS));
-  await attempt(`to read ${key}`, () => client.get(key));
-  await attempt(`to delete ${key}`, () => client.del(key));
-  return problems;
 }

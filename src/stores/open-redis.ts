@@ -30,6 +30,7 @@ export async function openRedis(config: Config, logger: Logger, metrics: Metrics
     sessions: createRedisSessionStore({ redis, config, logger }),
     cache,
     isUp: () => redis.isUp(),
+    problem: () => redis.problem(),
     close: async () => {
       await cache.close();
       await Promise.all([redis.close(), subscriber.close()]);

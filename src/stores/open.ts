@@ -37,6 +37,7 @@ async function openMemory(config: Config, logger: Logger): Promise<Stores> {
     sessions,
     cache,
     isUp: () => undefined,
+    problem: () => undefined,
     close: async () => {
       await keep?.();
       await cache.close();

@@ -1,20 +1,19 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { RedisTarget } from '../config/redis-url.ts';
+import { Cluster, Redis, type Command, type RedisOptions } from 'ioredis';
+import type { RedisLogin, RedisTarget } from '../config/redis-url.ts';
+import { Deadlines } from './deadlines.ts';
 import { batchWrites } from './write-batch.ts';
 
 /** One Redis server, a Sentinel's master, or a Cluster: the commands are the same. */
 export type RedisClient = Redis | Cluster;
 
 type Options = Omit<RedisOptions, 'replyMapping'>;
-
-/** How long one command may take, in milliseconds. A request must not wait longer for a Redis that hangs. */
-const COMMAND_TIMEOUT_MS = 500;
+type Nodes = ConstructorParameters<typeof Cluster>[0];
 
 /**
- * A server that is stopped or cut off keeps the connection open and says nothing: give it up together with the first
- * command that times out. A request that sends several (limit, session, cache) then waits for one of them, not for all.
+ * For what deadlines.ts does not see: the nodes' own handshakes in a Cluster, and Sentinels. In milliseconds; longer than
+ * a pause of the process is likely to be, because these timers don't look at what has arrived.
  */
-const SOCKET_TIMEOUT_MS = COMMAND_TIMEOUT_MS;
+const BACKSTOP_MS = 2000;
 
 /**
  * Options under which a Redis that is refused, killed or hanging costs a request milliseconds, not minutes, and under
@@ -23,9 +22,8 @@ const SOCKET_TIMEOUT_MS = COMMAND_TIMEOUT_MS;
 const RESILIENT = {
   // Fail at once while there is no connection, rather than queue.
   enableOfflineQueue: false,
-  commandTimeout: COMMAND_TIMEOUT_MS,
   maxRetriesPerRequest: 0,
-  connectTimeout: 2000,
+  connectTimeout: BACKSTOP_MS,
   // A command whose answer was lost may have been carried out; sending it again is the caller's decision.
   autoResendUnfulfilledCommands: false,
   // ioredis leaves the promise of its own SUBSCRIBE alone: where Redis dies once more just then, that unhandled rejection
@@ -61,56 +59,138 @@ function retryDelayMs(attempt: number): number {
   return Math.min(100 * 2 ** Math.min(attempt, 5), 1000) + Math.random() * 100;
 }
 
-/**
- * An ioredis client for what `REDIS_URL` names. It starts to connect at once.
- *
- * @param options.socketTimeout - whether a silent connection is given up; not for subscribers, where silence is normal.
- */
-export function createRedisClient(target: RedisTarget, { socketTimeout = true } = {}): RedisClient {
-  const options: Options = {
-    ...RESILIENT,
-    reconnectOnError: reconnectWhenReadOnly(),
-    ...(socketTimeout && { socketTimeout: SOCKET_TIMEOUT_MS }),
-    ...loginOf(target),
-  };
-  return batchWrites(clientFor(target, options));
-}
+/** What a client does about commands that fail. */
+class Watch {
+  readonly #deadlines: Deadlines;
+  readonly #onFailure: (error: Error) => void;
 
-function clientFor(target: RedisTarget, options: Options): RedisClient {
-  const tls = target.kind !== 'unix' && target.tls ? { tls: {} } : {};
-  switch (target.kind) {
-    case 'single':
-      return new Redis({
-        ...options,
-        ...tls,
-        retryStrategy: retryDelayMs,
-        host: target.host,
-        port: target.port,
-        db: target.db,
-      });
-    case 'unix':
-      return new Redis({ ...options, retryStrategy: retryDelayMs, path: target.path, db: target.db });
-    case 'sentinel':
-      return new Redis({
-        ...options,
-        ...tls,
-        retryStrategy: retryDelayMs,
-        sentinelRetryStrategy: retryDelayMs,
-        sentinels: [...target.sentinels],
-        name: target.master,
-        db: target.db,
-        enableTLSForSentinelMode: target.tls,
-      });
-    case 'cluster':
-      return new Cluster([...target.nodes], {
-        clusterRetryStrategy: retryDelayMs,
-        enableOfflineQueue: false,
-        slotsRefreshTimeout: 2000,
-        redisOptions: { ...options, ...tls },
-      });
+  constructor(onFailure: (error: Error) => void, onLate: () => void) {
+    this.#onFailure = onFailure;
+    this.#deadlines = new Deadlines(onLate);
+  }
+
+  over(command: Command): void {
+    this.#deadlines.watch(command);
+    command.promise.catch(this.#onFailure);
   }
 }
 
-function loginOf({ username, password }: RedisTarget) {
+/** A client whose connection ends with the first command that gets no response: a request that sends several waits once. */
+class WatchedRedis extends Redis {
+  readonly #watch: Watch;
+
+  constructor(options: Options, onFailure: (error: Error) => void) {
+    super(options);
+    this.#watch = new Watch(onFailure, () => this.stream.destroy(new Error('Command timed out')));
+    // A set-up that was refused, SELECT above all, would leave a connection that is "ready" in database 0.
+    this.on('error', () => {
+      if (this.status === 'connect') this.disconnect(true);
+    });
+  }
+
+  override sendCommand(...[command, stream]: Parameters<Redis['sendCommand']>): unknown {
+    this.#watch.over(command);
+    return super.sendCommand(command, stream);
+  }
+}
+
+/** The same for a Cluster; its nodes' connections end by BACKSTOP_MS. */
+class WatchedCluster extends Cluster {
+  readonly #watch: Watch;
+
+  constructor(nodes: Nodes, options: Options, onFailure: (error: Error) => void) {
+    super(nodes, {
+      clusterRetryStrategy: retryDelayMs,
+      enableOfflineQueue: false,
+      slotsRefreshTimeout: BACKSTOP_MS,
+      // Names stay names until the connection is made: a certificate is checked against them.
+      dnsLookup: (address, done) => {
+        done(null, address);
+      },
+      redisOptions: { ...options, commandTimeout: BACKSTOP_MS, socketTimeout: BACKSTOP_MS },
+    });
+    this.#watch = new Watch(onFailure, () => undefined);
+  }
+
+  override sendCommand(...[command, ...rest]: Parameters<Cluster['sendCommand']>): unknown {
+    this.#watch.over(command);
+    return super.sendCommand(command, ...rest);
+  }
+}
+
+/**
+ * An ioredis client for what `REDIS_URL` names. It starts to connect at once.
+ *
+ * @param onFailure - called with the error of each command that failed, before the command's caller sees it.
+ */
+export function createRedisClient(
+  target: RedisTarget,
+  onFailure: (error: Error) => void = () => undefined,
+): RedisClient {
+  const options: Options = {
+    ...RESILIENT,
+    reconnectOnError: reconnectWhenReadOnly(),
+    ...tlsOf(target),
+    ...loginOf(target),
+  };
+  const client =
+    target.kind === 'cluster'
+      ? new WatchedCluster([...target.nodes], options, onFailure)
+      : new WatchedRedis({ ...options, retryStrategy: retryDelayMs, ...serverOf(target) }, onFailure);
+  return batchWrites(client);
+}
+
+function serverOf(target: Exclude<RedisTarget, { kind: 'cluster' }>): Options {
+  const { db } = target;
+  if (target.kind === 'single') return { db, host: target.host, port: target.port };
+  if (target.kind === 'unix') return { db, path: target.path };
+  const { username, password } = target.sentinelLogin ?? {};
+  return {
+    db,
+    sentinels: [...target.sentinels],
+    name: target.master,
+    ...(username && { sentinelUsername: username }),
+    ...(password && { sentinelPassword: password }),
+    enableTLSForSentinelMode: target.tls,
+    sentinelRetryStrategy: retryDelayMs,
+    sentinelCommandTimeout: BACKSTOP_MS,
+  };
+}
+
+/**
+ * Why none of a Cluster's nodes, or of the Sentinels, lets us in. ioredis keeps that to itself and says "Connection is
+ * closed." So it is tried once more, each server by itself.
+ *
+ * @returns the first error; undefined where all let us in.
+ */
+export async function connectionErrorOf(target: RedisTarget): Promise<Error | undefined> {
+  if (target.kind !== 'cluster' && target.kind !== 'sentinel') return undefined;
+  const isCluster = target.kind === 'cluster';
+  const login = isCluster ? { ...tlsOf(target), ...loginOf(target) } : loginOf(target.sentinelLogin ?? {});
+  for (const { host, port } of isCluster ? target.nodes : target.sentinels) {
+    const error = await tryToConnect({ ...login, host, port });
+    if (error) return error;
+  }
+  return undefined;
+}
+
+async function tryToConnect(server: Options): Promise<Error | undefined> {
+  let error: Error | undefined;
+  const once = { lazyConnect: true, enableReadyCheck: false, retryStrategy: () => null };
+  const client = new Redis({ ...once, connectTimeout: BACKSTOP_MS, commandTimeout: BACKSTOP_MS, ...server });
+  client.on('error', (reported: Error) => {
+    error ??= reported;
+  });
+  // What it rejects with says less than the event.
+  await client.connect().catch(() => undefined);
+  if (client.status !== 'end') client.disconnect();
+  return error;
+}
+
+function tlsOf(target: RedisTarget) {
+  return target.kind !== 'unix' && target.tls ? { tls: {} } : {};
+}
+
+function loginOf({ username, password }: RedisLogin) {
   return { ...(username && { username }), ...(password && { password }) };
 }

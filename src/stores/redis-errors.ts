@@ -2,3 +2,43 @@
 export function isWrongType(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.message.startsWith('WRONGTYPE ');
 }
+
+/**
+ * What ioredis says when a server is away, hangs, is busy with a script, lets us in no longer, or can't be written: a
+ * replica, a full memory or a full disk.
+ */
+const REDIS_AWAY =
+  /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |OOM |MISCONF |NOREPLICAS |BUSY |TRYAGAIN |NOAUTH |NOPERM |WRONGPASS |LOADING |MASTERDOWN |CLUSTERDOWN |Cluster isn't ready|Cluster is ended|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
+
+/** Whether the error says that Redis could not be reached, did not answer in time, or refused. */
+export function isRedisAway(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error &&
+    (thrown.name === 'MaxRetriesPerRequestError' || REDIS_AWAY.test(thrown.message))
+  );
+}
+
+/** Whether Redis is there and said no, in contrast to not answering. */
+export function isRefusal(error: Error): boolean {
+  return error.name === 'ReplyError';
+}
+
+/** Whether Redis refuses until somebody changes its configuration or ours. Others pass: a full disk, a failover. */
+export function isLastingRefusal(error: Error): boolean {
+  return isRefusal(error) && /^(?:ERR|NOPERM|NOAUTH|WRONGPASS) /.test(error.message);
+}
+
+/**
+ * The error in a few words that anybody may see: no host, no user, no key.
+ *
+ * @example NOPERM, ECONNREFUSED, ERR_TLS_CERT_ALTNAME_INVALID, "DB index is out of range"
+ */
+export function publicReason(error: Error): string {
+  const [, code, text] = /^([A-Z]+) (.*)$/s.exec(isRefusal(error) ? error.message : '') ?? [];
+  if (code === 'ERR')
+    return (text ?? '')
+      .slice(0, 60)
+      .replace(/[`'"].*$/s, '')
+      .trim();
+  return code ?? (error as NodeJS.ErrnoException).code ?? 'unreachable';
+}

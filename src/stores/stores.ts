@@ -12,5 +12,7 @@ export interface Stores {
   readonly cache: Cache;
   /** undefined where there is nothing that could be away. */
   isUp(): boolean | undefined;
+  /** Why it is down, or what it refuses although it is up; undefined when all is well. */
+  problem(): string | undefined;
   close(): Promise<void>;
 }

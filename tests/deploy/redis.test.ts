@@ -216,6 +216,48 @@ describeWith(['redis', 'openssl'], 'Redis with the files of deploy/redis', () =>
     expect(await isLoggedIn(url, cookie)).toBe(true);
   });
 
+  test('a Sentinel that asks for a password gets its own, and says so where it is wrong', async () => {
+    const master = opened(await DeployedRedis.start());
+    const password = 'shared:by@all+Sentinels%';
+    const sentinel = opened(await DeployedSentinel.watch(master, { password }));
+    const url = `redis+sentinel://app:${master.password('app')}@127.0.0.1:${sentinel.port}/main`;
+    const right = opened(startApp(`${url}?sentinel=:${encodeURIComponent(password)}`));
+    await until('the app has found the master', async () => (await logIn(await right.url())) !== undefined);
+    expect(await useEverything(await right.url())).toEqual(EVERYTHING_WORKS);
+    for (const [query, expected] of [
+      ['', /NOAUTH/],
+      ['?sentinel=:wrong', /WRONGPASS/],
+    ] as const) {
+      const { reason } = await opened(startApp(url + query)).logged(/^redis is down/);
+      expect(reason).toMatch(expected);
+    }
+  });
+
+  test('a Cluster with TLS is reached by name, where its certificate has names only', async () => {
+    const lines = [
+      ...['cluster-enabled yes', `cluster-port ${await freePort()}`],
+      ...['cluster-announce-hostname localhost', 'cluster-preferred-endpoint-type hostname'],
+    ];
+    const redis = opened(await DeployedRedis.start({ dropIns: ['tls.conf'], lines }));
+    await redis.admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await until('it is a cluster', async () =>
+      (await redis.admin.cluster('INFO')).includes('cluster_state:ok'),
+    );
+    const url = redis.url().replace('rediss:', 'rediss+cluster:');
+    const ca = { NODE_EXTRA_CA_CERTS: redis.folder.join('tls/ca.pem') };
+    const app = opened(startApp(url, ca));
+    await until('the app has found the cluster', async () => (await logIn(await app.url())) !== undefined);
+    expect(await useEverything(await app.url())).toEqual(EVERYTHING_WORKS);
+    // By address the certificate does not fit, and without the authority nobody trusts it: the log has the real error.
+    for (const [wrongUrl, env] of [
+      [url.replace('localhost', '127.0.0.1'), ca],
+      [url, {}],
+    ] as const) {
+      const { reason } = await opened(startApp(wrongUrl, env)).logged(/^redis is down/);
+      expect(reason).toMatch(/certificate/);
+    }
+  });
+
   test('TLS works with a private CA that the app is told of, and with no other', async () => {
     const redis = opened(await DeployedRedis.start({ dropIns: ['tls.conf'] }));
     const told = opened(startApp(redis.url(), { NODE_EXTRA_CA_CERTS: redis.folder.join('tls/ca.pem') }));
@@ -223,7 +265,11 @@ describeWith(['redis', 'openssl'], 'Redis with the files of deploy/redis', () =>
 
     const untold = opened(startApp(redis.url()));
     const ready = await fetch(`${await untold.url()}/readyz`);
-    expect(await ready.json()).toEqual({ status: 'degraded', store: 'down' });
+    expect(await ready.json()).toEqual({
+      status: 'degraded',
+      store: 'down',
+      reason: expect.stringMatching(/CERT|SIGNATURE/),
+    });
     const { reason } = await untold.logged(/^redis is down/);
     expect(reason).toMatch(/certificate/);
   });

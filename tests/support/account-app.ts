@@ -59,6 +59,7 @@ export async function serveAccount({
     sessions: store,
     cache: undefined as never,
     isUp: () => redis?.isUp(),
+    problem: () => redis?.problem(),
     close: () => Promise.resolve(),
   };
   const toolkit: Toolkit = {

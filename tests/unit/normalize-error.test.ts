@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { isRedisAway, normalizeError } from '../../src/http/normalize-error.ts';
+import { normalizeError } from '../../src/http/normalize-error.ts';
+import { isRedisAway } from '../../src/stores/redis-errors.ts';
 
 describe('a Redis that is away is a 503, whatever ioredis calls it:', () => {
   test.each([

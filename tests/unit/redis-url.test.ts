@@ -30,6 +30,30 @@ test.each([
     },
   ],
   [
+    'redis+sentinel://app:pw@a/mymaster?sentinel=watch:p%40ss',
+    {
+      kind: 'sentinel',
+      tls: false,
+      master: 'mymaster',
+      db: 0,
+      username: 'app',
+      password: 'pw',
+      sentinels: [{ host: 'a', port: 26379 }],
+      sentinelLogin: { username: 'watch', password: 'p@ss' },
+    },
+  ],
+  [
+    'rediss+sentinel://a/mymaster/2?sentinel=:pw',
+    {
+      kind: 'sentinel',
+      tls: true,
+      master: 'mymaster',
+      db: 2,
+      sentinels: [{ host: 'a', port: 26379 }],
+      sentinelLogin: { password: 'pw' },
+    },
+  ],
+  [
     'rediss+cluster://a:7000,b:7001',
     {
       kind: 'cluster',
@@ -53,6 +77,11 @@ test.each([
   'redis://host/name',
   'redis://host?db=3',
   'redis+sentinel://host/mymaster/2/3',
+  'redis+sentinel://host/mymaster?password=x',
+  'redis+sentinel://host/mymaster?sentinel=:x&db=1',
+  'redis+sentinel://host/mymaster?sentinel=:%',
+  'redis+cluster://host?sentinel=:x',
+  'unix:///run/a.sock?sentinel=:x',
   'redis://host:port',
   'redis://a,b',
   'redis://us%er:pw@host',

@@ -1,7 +1,6 @@
 import * as v from 'valibot';
-import { isRedisAway } from '../../http/normalize-error.ts';
 import type { RedisClient } from '../../stores/redis-client.ts';
-import { isWrongType } from '../../stores/redis-errors.ts';
+import { isRedisAway, isWrongType } from '../../stores/redis-errors.ts';
 import { companySchema, type Company, type CompanyChanges } from './company.ts';
 import type { CompanyRepository } from './repository.ts';
 

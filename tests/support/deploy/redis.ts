@@ -72,7 +72,7 @@ export class DeployedRedis {
       ['/etc/redis', folder.path],
       ['/var/lib/redis', folder.join('data')],
     ]);
-    await writeFile(folder.join('conf.d/test.conf'), lines.join('\n'));
+    await writeFile(folder.join('conf.d/test.conf'), `${lines.join('\n')}\n`);
     if (dropIns.includes('cluster.conf'))
       await cp(repositoryPath('deploy/redis/cluster.conf'), folder.join('conf.d/cluster.conf'));
     const ca = dropIns.includes('tls.conf') ? await useTls(folder) : undefined;
@@ -135,7 +135,11 @@ export class DeployedSentinel {
     this.#daemon = daemon;
   }
 
-  static async watch(master: DeployedRedis): Promise<DeployedSentinel> {
+  /** @param options.password - what it asks for, as the last lines of sentinel.conf say. */
+  static async watch(
+    master: DeployedRedis,
+    { password }: { password?: string } = {},
+  ): Promise<DeployedSentinel> {
     const folder = await WorkFolder.create('sentinel');
     const port = await freePort();
     folder.render('redis/sentinel.conf', 'sentinel.conf', [
@@ -144,9 +148,16 @@ export class DeployedSentinel {
       ['SENTINEL_PASSWORD', master.password('sentinel')],
     ]);
     folder.change('sentinel.conf', ['port 26379', `port ${port}`]);
+    if (password) {
+      folder.change('sentinel.conf', ['# requirepass PASSWORD', `requirepass ${password}`]);
+      folder.change('sentinel.conf', [
+        '# sentinel sentinel-pass PASSWORD',
+        `sentinel sentinel-pass ${password}`,
+      ]);
+    }
     const args = [folder.join('sentinel.conf'), '--sentinel'];
     const daemon = await Daemon.start(redisBinary ?? 'redis-server', args, {
-      ready: async () => (await sentinelSays(port, 'PING').catch(() => '')) === 'PONG',
+      ready: async () => /PONG|NOAUTH/.test(String(await sentinelSays(port, 'PING').catch(String))),
     });
     return new DeployedSentinel(port, folder, daemon);
   }
