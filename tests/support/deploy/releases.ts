@@ -39,7 +39,7 @@ export async function unpackRelease(tarball: string, host: string, version: stri
 export async function copyRelease(host: string, version: string, env = ''): Promise<void> {
   const folder = join(host, 'releases', version);
   await mkdir(folder, { recursive: true });
-  for (const name of ['dist', 'public', 'data', 'deploy', 'package.json', 'ecosystem.config.js']) {
+  for (const name of ['dist', 'public', 'data', 'deploy', 'scripts', 'package.json', 'ecosystem.config.js']) {
     await cp(repositoryPath(name), join(folder, name), { recursive: true });
   }
   await symlink(repositoryPath('node_modules'), join(folder, 'node_modules'));
