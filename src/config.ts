@@ -102,7 +102,7 @@ const schema = v.object({
   LOG_LEVEL: v.optional(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'info'),
   /** Unset: pretty in development, json elsewhere. */
   LOG_FORMAT: v.optional(oneOf(['json', 'pretty'])),
-  /** Namespaces for the debug package, for example app:*. */
+  /** Namespaces for the debug package, for example express:* or ioredis:*; all of this template's own lines are the logger's. */
   DEBUG: v.optional(v.string()),
 
   // Health and leaving (http/health.ts, runtime/drain.ts)

@@ -1,4 +1,4 @@
-// The benchmark's routes as a feature of this template. It is put among the others (bench/app-under-test.mjs); every
+// The benchmark's routes as a feature of this template. It is put among the others (bench/lib/app-under-test.mjs); every
 // other line of the application is what `npm run build` made.
 import { Router } from 'express';
 import { hello, list, work } from 'BENCH/payloads.mjs';

@@ -9,7 +9,7 @@ export interface StoredEntry {
   readonly freshUntil: number;
   /** From `freshUntil` to here the value may still be given out while a new one is loaded. */
   readonly staleUntil: number;
-  /** The versions of its key and tags that it was loaded under: cache-shared.ts. */
+  /** The versions of its key and tags that it was loaded under: shared.ts. */
   readonly stamp: string;
 }
 

@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { ROOT } from './files.ts';
+import type { Fence } from './markdown.ts';
+
+const run = promisify(execFile);
+
+/** What of the project a snippet may use, and what says how it is to be written. */
+const COPIED = ['src', 'tests/support', 'package.json', 'tsconfig.json', 'eslint.config.mjs', 'data'];
+
+/** `// src/features/home/index.ts`, or with `, below: a line of that file` where the snippet goes into it. */
+const HEADER = /^\/\/ (?<file>[\w./-]+\.ts)(?:, below: (?<line>.+))?\n/;
+
+/** A snippet of TypeScript, with the file that its first line names. */
+export interface Snippet {
+  readonly document: string;
+  readonly file: string;
+  /** The line of the file below which it goes; unset: it is the whole file. */
+  readonly below: string | undefined;
+  readonly code: string;
+}
+
+/** @throws {Error} when the first line names no file. */
+export function snippetOf({ document, code }: Fence): Snippet {
+  const { file, line } = HEADER.exec(code)?.groups ?? {};
+  if (file === undefined)
+    throw new Error(`A snippet of ${document} names no file in its first line:\n${code}`);
+  return { document, file, below: line, code };
+}
+
+/** A copy of the project with the snippets in the files they are for. */
+export class SnippetProject {
+  readonly #folder: string;
+  readonly #files: readonly string[];
+
+  private constructor(folder: string, files: readonly string[]) {
+    this.#folder = folder;
+    this.#files = files;
+  }
+
+  /** @throws {Error} when two snippets are the same whole file, or a file has no line such as the snippet goes below. */
+  static async create(snippets: readonly Snippet[]): Promise<SnippetProject> {
+    const folder = await mkdtemp(join(tmpdir(), 'docs-'));
+    for (const name of COPIED) await cp(join(ROOT, name), join(folder, name), { recursive: true });
+    await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    for (const snippet of snippets) await place(snippet, join(folder, snippet.file));
+    return new SnippetProject(folder, [...new Set(snippets.map(({ file }) => file))]);
+  }
+
+  /** What the compiler says of the files with snippets; empty where it has nothing to say. */
+  async typeCheck(): Promise<string> {
+    const project = { extends: './tsconfig.json', include: ['src'], files: this.#files };
+    await writeFile(join(this.#folder, 'tsconfig.docs.json'), JSON.stringify(project));
+    return this.#run('typescript/bin/tsc', ['-p', 'tsconfig.docs.json']);
+  }
+
+  /** What ESLint says of them. */
+  lint(): Promise<string> {
+    return this.#run('eslint/bin/eslint.js', ['--max-warnings=0', ...this.#files]);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#folder, { recursive: true });
+  }
+
+  async #run(program: string, args: string[]): Promise<string> {
+    const path = join(ROOT, 'node_modules', program);
+    try {
+      const { stdout } = await run(process.execPath, [path, ...args], { cwd: this.#folder });
+      return stdout;
+    } catch (error) {
+      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+      return stdout + stderr || String(error);
+    }
+  }
+}
+
+async function place({ document, below, code, file }: Snippet, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (below === undefined) {
+    if (text !== undefined) throw new Error(`${document} has a snippet for ${file}, which is there already`);
+    await writeFile(path, code);
+    return;
+  }
+  const lines = (text ?? '').split('\n');
+  const index = lines.findIndex((line) => line.trim() === below);
+  if (index < 0)
+    throw new Error(`${document} has a snippet for below a line that ${file} does not have: ${below}`);
+  lines.splice(index + 1, 0, code);
+  await writeFile(path, lines.join('\n'));
+}
