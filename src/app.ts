@@ -13,7 +13,6 @@ import { health } from './http/health.ts';
 import { overload } from './http/overload.ts';
 import { createRateLimiter } from './http/rate-limit.ts';
 import { inOrder } from './http/in-order.ts';
-import { leanJson } from './http/lean-json.ts';
 import { responseCache } from './http/cache/response-cache.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { PLAIN_SESSION_COOKIE, requireUser, SECURE_SESSION_COOKIE, sessions } from './http/session.ts';
@@ -86,7 +85,6 @@ function settings(app: Express, config: Config): Express {
   // A hash of every answer pays only where clients ask again for the same: the response cache does it there.
   app.set('etag', false);
   app.disable('x-powered-by');
-  leanJson(app);
   app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;
   return app;
 }

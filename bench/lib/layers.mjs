@@ -26,13 +26,6 @@ export const layers = [
     title: 'settings: no ETag, no X-Powered-By, flat queries',
     drops: ['etag', 'x-powered-by'],
   },
-  {
-    id: 'lean-json',
-    title: 'JSON by a shorter way',
-    on: 'settings',
-    drops: ['etag', 'x-powered-by'],
-    ...PROVEN,
-  },
   { id: 'access-log', title: 'access log', ...LOGS, usual: { package: 'pino-http', ...PINO_LOGS } },
   { id: 'context', title: 'request context (AsyncLocalStorage)', on: 'access-log', ...LOGS, ...PROVEN },
   {
@@ -91,7 +84,6 @@ export const layers = [
     parts: [
       'server',
       'settings',
-      'lean-json',
       'access-log',
       'context',
       'security-headers',

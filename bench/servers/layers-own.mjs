@@ -1,7 +1,6 @@
 // This template's layers: the built modules, put together as src/app.ts and src/serve.ts do it.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import express from 'express';
 
 /** A module of the application under test. */
 const built = (file) => import(pathToFileURL(join(process.env.APP, 'dist', file)).href);
@@ -21,11 +20,6 @@ const own = {
     app.set('query parser', 'simple');
     app.set('etag', false);
     app.disable('x-powered-by');
-  },
-  'lean-json': async ({ app, prove }) => {
-    const { leanJson } = await built('http/lean-json.js');
-    leanJson(app);
-    prove(() => app.response.json !== express.response.json);
   },
   'access-log': async (_stack, { logger }) => {
     const { accessLog } = await built('http/access-log.js');
