@@ -38,7 +38,6 @@ export const layers = [
   {
     id: 'security-headers',
     title: 'security headers',
-    // Where X-Powered-By is off: it would be the response's first header, and they would be set one by one.
     on: 'settings',
     drops: ['etag', 'x-powered-by'],
     promises: HELMET,
