@@ -1,10 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Bindings, ChildLoggerOptions } from 'pino';
 import { pinoHttp } from 'pino-http';
 import type { Logger } from '../runtime/logger.ts';
 import { redactUrl } from '../runtime/redact.ts';
-import { createRandomSource, type RandomSource } from '../runtime/random.ts';
 import { readableAddress } from './client-address.ts';
 
 declare module 'node:http' {
@@ -27,10 +27,9 @@ const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
  * 4xx, the error with its stack with a 5xx. Gives the request its id and `req.log`.
  */
 export function accessLog(logger: Logger): RequestHandler {
-  const random = createRandomSource();
   const log = pinoHttp<Request, Response>({
     logger: withoutRequest(logger),
-    genReqId: (req, res) => requestId(req, res, random),
+    genReqId: requestId,
     // The line and req.log carry the id alone, and the line the fields below.
     quietReqLogger: true,
     quietResLogger: true,
@@ -73,10 +72,10 @@ function rememberAddress({ socket }: Request): string | undefined {
 }
 
 /** The id a trusted proxy gave the request, if it has the right shape; else a new one. Also answers with it. */
-function requestId(req: Request, response: ServerResponse, random: RandomSource): string {
+function requestId(req: Request, response: ServerResponse): string {
   const given = req.headers['x-request-id'];
-  const id =
-    typeof given === 'string' && REQUEST_ID.test(given) && fromTrustedProxy(req) ? given : random.uuid();
+  const isGiven = typeof given === 'string' && REQUEST_ID.test(given) && fromTrustedProxy(req);
+  const id = isGiven ? given : randomUUID();
   response.setHeader('X-Request-Id', id);
   return id;
 }

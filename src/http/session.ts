@@ -3,7 +3,6 @@ import type { Request, RequestHandler } from 'express';
 import session, { type Session, type SessionData, type Store } from 'express-session';
 import type { Config } from '../config.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { createRandomSource } from '../runtime/random.ts';
 import { sessionAges } from '../stores/session-data.ts';
 import { currentLog } from './context.ts';
 import { HttpError, storeUnavailable } from './errors.ts';
@@ -18,9 +17,6 @@ export const PLAIN_SESSION_COOKIE = 'sid';
  * @see https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
  */
 export const SECURE_SESSION_COOKIE = '__Host-sid';
-
-/** 192 bits: nobody guesses one. */
-const SESSION_ID_BYTES = 24;
 
 export interface SessionOptions {
   readonly store: Store;
@@ -43,7 +39,6 @@ export type CurrentSession = Session & Partial<SessionData>;
  * `saveSession` where that matters.
  */
 export function sessions({ store, config, logger, now = Date.now }: SessionOptions): RequestHandler {
-  const random = createRandomSource();
   const load = session({
     store,
     // The first signs, all verify: a new secret goes to the front and the old one out when its sessions have ended.
@@ -56,8 +51,6 @@ export function sessions({ store, config, logger, now = Date.now }: SessionOptio
       secure: config.SESSION_COOKIE_SECURE,
       maxAge: config.SESSION_IDLE_MINUTES * 60_000,
     },
-    // express-session's own has as many bits, and draws them while the event loop waits.
-    genid: () => random.token(SESSION_ID_BYTES),
     resave: false,
     saveUninitialized: false,
     rolling: false,
