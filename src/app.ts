@@ -18,7 +18,6 @@ import { securityHeaders } from './http/security-headers.ts';
 import { PLAIN_SESSION_COOKIE, requireUser, SECURE_SESSION_COOKIE, sessions } from './http/session.ts';
 import { staticFiles } from './http/static.ts';
 import type { Toolkit } from './http/toolkit.ts';
-import { rememberTrust, type Trusts } from './http/trust.ts';
 import { wellFormed } from './http/well-formed.ts';
 import type { Lifecycle } from './runtime/lifecycle.ts';
 import type { Logger } from './runtime/logger.ts';
@@ -77,9 +76,6 @@ export async function createApp(parts: AppParts): Promise<Express> {
 function settings(app: Express, config: Config): Express {
   app.set('env', config.NODE_ENV);
   app.set('trust proxy', config.TRUST_PROXY);
-  if (Array.isArray(config.TRUST_PROXY)) {
-    app.set('trust proxy', rememberTrust(app.get('trust proxy fn') as Trusts));
-  }
   // "a[b]=c" stays a flat key: no objects made up by a client where a string is meant.
   app.set('query parser', 'simple');
   // A hash of every answer pays only where clients ask again for the same: the response cache does it there.

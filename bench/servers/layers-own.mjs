@@ -121,13 +121,7 @@ async function open({ app }, names) {
   const logger = createLogger(config);
   // Metrics of the process wake it a hundred times a second, while others are measured.
   const metrics = createMetrics({ defaults: names.includes('observe') });
-  await trustProxy(app, config);
+  // Costs a request nothing until a layer asks for its address or whether it came over TLS.
+  app.set('trust proxy', config.TRUST_PROXY);
   return { config, logger, metrics, stores: await openStores(config, logger, metrics) };
-}
-
-/** Costs a request nothing until a layer asks for its address or whether it came over TLS. */
-async function trustProxy(app, { TRUST_PROXY }) {
-  const { rememberTrust } = await built('http/trust.js');
-  app.set('trust proxy', TRUST_PROXY);
-  app.set('trust proxy', rememberTrust(app.get('trust proxy fn')));
 }
