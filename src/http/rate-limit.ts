@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import type * as limiters from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { changeLog, type ChangeLog } from '../runtime/change-log.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { RedisConnection } from '../stores/redis.ts';
@@ -32,18 +31,7 @@ export interface RateLimiterOptions {
   readonly logger: Logger;
 }
 
-type Limiter = Pick<limiters.RateLimiterMemory, 'consume' | 'delete'>;
-type Left = limiters.RateLimiterRes;
-
-/** File by file: the package's index also loads its limiters for eleven other stores, at each start. */
-const load = createRequire(import.meta.url);
-const RateLimiterMemory = load(
-  'rate-limiter-flexible/lib/RateLimiterMemory.js',
-) as typeof limiters.RateLimiterMemory;
-const RateLimiterRedis = load(
-  'rate-limiter-flexible/lib/RateLimiterRedis.js',
-) as typeof limiters.RateLimiterRedis;
-const RateLimiterRes = load('rate-limiter-flexible/lib/RateLimiterRes.js') as typeof limiters.RateLimiterRes;
+type Limiter = Pick<RateLimiterMemory, 'consume' | 'delete'>;
 
 /**
  * Makes limits that all processes share through Redis. While Redis is away each process counts in its own memory: a
@@ -84,7 +72,7 @@ export function createRateLimiter({ redis, prefix = '', logger }: RateLimiterOpt
 const NAME = /^[a-z0-9-]{1,64}$/;
 
 /** Takes one point. rate-limiter-flexible rejects both with a result, when no point is left, and with errors. */
-async function take(limiter: Limiter, key: string): Promise<{ left: Left; isOver: boolean }> {
+async function take(limiter: Limiter, key: string): Promise<{ left: RateLimiterRes; isOver: boolean }> {
   try {
     return { left: await limiter.consume(key), isOver: false };
   } catch (thrown) {

@@ -1,5 +1,4 @@
-import { measureProcess } from './process-metrics.ts';
-import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What a process counts about itself, in a registry of its own: no globals, so tests run many apps side by side. */
 export interface Metrics {
@@ -19,7 +18,7 @@ const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 /** @param options.defaults - whether to measure the process too (event-loop delay, memory, GC, handles). */
 export function createMetrics({ defaults = true } = {}): Metrics {
   const registry = new Registry();
-  if (defaults) measureProcess(registry);
+  if (defaults) collectDefaultMetrics({ register: registry });
   const registers = [registry];
   return {
     registry,
