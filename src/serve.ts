@@ -5,7 +5,6 @@ import { observeResponse } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
 import { createAdminServer } from './runtime/admin.ts';
 import { boot, exitOnBadStart, type Boot } from './runtime/boot.ts';
-import { storeCompiledModules } from './runtime/compile-cache.ts';
 import { Connections } from './runtime/connections.ts';
 import { Departure } from './runtime/departure.ts';
 import { Drain } from './runtime/drain.ts';
@@ -52,7 +51,6 @@ async function start({ config, logger, dotenv }: Boot): Promise<void> {
   });
   if (!primary) onStopRequest(leave, hurry);
 
-  storeCompiledModules();
   await serveMetrics({ config, logger }, launch, metrics);
   const place = { host: config.HOST, port: config.PORT, fd: launch.listenFd };
   const address = await departure.unlessLeaving(() => listen(server, place));
