@@ -98,6 +98,7 @@ function toolkit(parts: AppParts): Toolkit {
       cache: stores.cache,
       sessionCookies: [PLAIN_SESSION_COOKIE, SECURE_SESSION_COOKIE],
       compression: config.COMPRESSION,
+      timeoutMs: config.REQUEST_TIMEOUT_SECONDS * 1000,
       metrics,
     }),
   };

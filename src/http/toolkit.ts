@@ -24,6 +24,6 @@ export interface Toolkit {
   readonly csrf: RequestHandler;
   /** A limit of requests per client, shared by all processes. */
   readonly rateLimit: (options: RateLimitOptions) => RateLimit;
-  /** Caches the responses of a GET handler. */
+  /** Caches responses to GET: docs/use-the-cache.md. */
   readonly cached: Cached;
 }

@@ -5,7 +5,7 @@ export interface Metrics {
   readonly registry: Registry;
   /** Seconds from the first byte of a request to the last of its answer. */
   readonly requestDuration: Histogram<'method' | 'route' | 'status'>;
-  /** Look-ups in the cache by outcome: hit, stale, miss, bypass. */
+  /** Look-ups in the cache by outcome: hit, stale, miss. */
   readonly cacheLookups: Counter<'state'>;
   readonly loginFailures: Counter<'reason'>;
   /** 1 while Redis answers, 0 while it is away; absent with the memory store. */

@@ -8,10 +8,11 @@ import { silent } from './caches.ts';
 export function cachedRoutes({
   cache = createCache({ logger: silent, prefix: 'test:', maxBytes: 8 * 1024 * 1024 }),
   compression = true,
-}: { cache?: Cache; compression?: boolean } = {}) {
+  timeoutMs = 30_000,
+}: { cache?: Cache; compression?: boolean; timeoutMs?: number } = {}) {
   const metrics = createMetrics({ defaults: false });
   const sessionCookies = ['sid', '__Host-sid'];
-  const cached: Cached = responseCache({ cache, sessionCookies, compression, metrics });
+  const cached: Cached = responseCache({ cache, sessionCookies, compression, timeoutMs, metrics });
   return { cache, metrics, cached };
 }
 

@@ -20,7 +20,7 @@ const CACHED = { ttl: 60, stale: 300, tags: ['companies'] };
 export function companies(toolkit: Toolkit, repository: CompanyRepository): Router {
   const { session, requireUser, csrf, json, stores } = toolkit;
   const router = Router();
-  route(router, '/companies', { get: toolkit.cached(CACHED, wrap(list(repository))) });
+  route(router, '/companies', { get: toolkit.cached(CACHED, list(repository)) });
   route(router, '/companies.csv', { get: wrap(csv(repository)) });
   route(router, '/companies/:id', {
     get: wrap(one(repository)),

@@ -1,7 +1,6 @@
-import type { Request } from 'express';
 import * as v from 'valibot';
 import { strictObject } from '../../config/schemas.ts';
-import type { Handler } from '../../http/wrap.ts';
+import type { Loader } from '../../http/cache/response-cache.ts';
 import { filterCompanies, SORT_FIELDS, sortCompanies } from './find.ts';
 import { condition, wholeNumber } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
@@ -25,20 +24,23 @@ const listQuery = strictObject({
 type ListQuery = v.InferOutput<typeof listQuery>;
 
 /** GET /companies?page=2&pageSize=50&q=paulo&sort=-founded */
-export function list(repository: CompanyRepository): Handler {
-  return async (req, res) => {
-    const query = v.parse(listQuery, req.query);
-    const { page, pageSize, sort, ...conditions } = query;
+export function list(repository: CompanyRepository): Loader {
+  return async ({ path, query }) => {
+    const asked = v.parse(listQuery, query);
+    const { page, pageSize, sort, ...conditions } = asked;
     const found = sortCompanies(filterCompanies(await repository.list(), conditions), sort);
     const pages = Math.ceil(found.length / pageSize);
-    res.links(pageLinks(req, query, Math.max(pages, 1)));
-    res.json({
-      items: found.slice((page - 1) * pageSize, page * pageSize),
-      page,
-      pageSize,
-      total: found.length,
-      pages,
-    });
+    return {
+      body: {
+        items: found.slice((page - 1) * pageSize, page * pageSize),
+        page,
+        pageSize,
+        total: found.length,
+        pages,
+      },
+      type: 'application/json; charset=utf-8',
+      headers: { Link: pageLinks(path, asked, Math.max(pages, 1)) },
+    };
   };
 }
 
@@ -48,15 +50,16 @@ export function list(repository: CompanyRepository): Handler {
  *
  * @see https://www.rfc-editor.org/rfc/rfc8288 Web Linking
  */
-function pageLinks(req: Request, query: ListQuery, last: number): Record<string, string> {
+function pageLinks(path: string, query: ListQuery, last: number): string {
   const { page } = query;
-  const linkTo = (number: number) => `${req.baseUrl}${req.path}${queryOf({ ...query, page: number })}`;
-  return {
-    first: linkTo(1),
-    ...(page > 1 && { prev: linkTo(Math.min(page - 1, last)) }),
-    ...(page < last && { next: linkTo(page + 1) }),
-    last: linkTo(last),
-  };
+  const linkTo = (rel: string, number: number) =>
+    `<${path}${queryOf({ ...query, page: number })}>; rel="${rel}"`;
+  return [
+    linkTo('first', 1),
+    ...(page > 1 ? [linkTo('prev', Math.min(page - 1, last))] : []),
+    ...(page < last ? [linkTo('next', page + 1)] : []),
+    linkTo('last', last),
+  ].join(', ');
 }
 
 /** The parameters as a client would write them: without those that say what they say anyway. */

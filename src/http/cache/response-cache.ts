@@ -1,23 +1,38 @@
-import type { Request, RequestHandler, Response } from 'express';
-import { LRUCache } from 'lru-cache';
+import type { Request, RequestHandler } from 'express';
 import type { Metrics } from '../../runtime/metrics.ts';
-import { NotCacheable, type Cache, type CacheOptions } from '../../stores/cache/cache.ts';
+import { NotCacheable, type Cache } from '../../stores/cache/cache.ts';
 import { assertLifetime } from '../../stores/cache/options.ts';
-import { encodingPreference } from './accept-encoding.ts';
-import { isForOneClient, plainAnswer, storedAnswer, type Answer, type AnswerOptions } from './answer.ts';
-import { responseKey } from './cache-key.ts';
+import { HttpError } from '../errors.ts';
 import { normalizeError } from '../normalize-error.ts';
-import { sendAnswer } from './send-answer.ts';
-import { NotCaptured, runOnShadow } from './shadow.ts';
+import { wrap } from '../wrap.ts';
+import { sendReply, toReply, type Reply } from './reply.ts';
+
+export type { Content } from './reply.ts';
+
+/** What a loader sees of a request: exactly what the key is made of. */
+export interface LoaderInput {
+  /** The path as the client wrote it, without the query. */
+  readonly path: string;
+  readonly params: Request['params'];
+  readonly query: Request['query'];
+  /** The request headers that `vary` names, by their names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Makes a response: JSON, or a `Content`. It runs for everybody who asks for the same, and also when nobody waits.
+ * `signal` fires when the load has taken as long as a request may.
+ */
+export type Loader = (input: LoaderInput & { readonly signal: AbortSignal }) => unknown;
 
 export interface CachedOptions {
-  /** Seconds for which an answer is fresh, here and in shared caches in front. */
+  /** Seconds for which a response is fresh, here and in shared caches in front. */
   readonly ttl: number;
-  /** Seconds after that for which it may be sent while a new one is made, or can't be made. Default 0. */
+  /** Seconds after that for which it may be sent while a new one is loaded, or cannot be loaded. Default 0. */
   readonly stale?: number;
-  /** What `cache.purgeTag` may call it by. */
-  readonly tags?: readonly string[] | ((req: Request) => readonly string[]);
-  /** Request headers the handler reads. It sees no others, and each combination of their values is stored. */
+  /** The names by which `cache.purgeTag` drops it. */
+  readonly tags?: readonly string[] | ((input: LoaderInput) => readonly string[]);
+  /** Request headers that the loader reads. Each combination of their values is stored. */
   readonly vary?: readonly string[];
   /** Seconds for which a browser may use it without asking. No purge reaches it there. Default 0. */
   readonly maxAge?: number;
@@ -29,125 +44,107 @@ export interface ResponseCacheParts {
   readonly sessionCookies: readonly string[];
   /** Whether to keep compressed variants; off where a proxy compresses. */
   readonly compression: boolean;
+  /** How long a load may take, in milliseconds. */
+  readonly timeoutMs: number;
   readonly metrics?: Pick<Metrics, 'cacheLookups'> | undefined;
 }
 
-export type Cached = (options: CachedOptions, handler: RequestHandler) => RequestHandler;
+export type Cached = (options: CachedOptions, loader: Loader) => RequestHandler;
 
-/** The largest body that is cached. */
+/** The largest body that is stored. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** How long, in milliseconds, a key whose answers can't be shared goes past the cache: nobody queues for it then. */
-const PASS_MS = 10_000;
-const MAX_PASSES = 1000;
-
 /**
- * Caches the answers of GET handlers: `cached({ ttl: 60, tags: ['companies'] }, wrap(list))`. See docs/use-the-cache.md.
+ * Caches responses to GET: `cached({ ttl: 60, tags: ['companies'] }, ({ query }) => list(query))`. See
+ * docs/use-the-cache.md.
  *
- * Only whole answers with status 200, without Set-Cookie and not marked private are stored. A request with a session
- * cookie or Authorization goes past the cache, and its answer is `private, no-store` unless the handler says otherwise.
- * A client's own `Cache-Control: no-cache` makes nothing load anew, or anybody could switch the cache off.
+ * The loader sees no cookie, no session and no address, so no response can hold anything of one client. Errors are not
+ * stored; one below 500 also drops what is stored, because it says that this is no longer so. A client's own
+ * `Cache-Control: no-cache` loads nothing anew, or anybody could switch the cache off.
  */
-export function responseCache({ cache, sessionCookies, compression, metrics }: ResponseCacheParts): Cached {
-  const isPersonal = personalRequests(sessionCookies);
-  const preferenceOf = encodingPreference();
-  const count = counters(metrics);
-  const passes = new LRUCache<string, true>({ max: MAX_PASSES, ttl: PASS_MS });
+export function responseCache({ cache, compression, timeoutMs, ...parts }: ResponseCacheParts): Cached {
+  const isPersonal = personalRequests(parts.sessionCookies);
+  const count = counters(parts.metrics);
 
-  return (options, handler) => {
+  return (options, loader) => {
     assertLifetime(options);
     const vary = (options.vary ?? []).map((name) => name.toLowerCase()).sort();
-    const answerOptions = { vary, compression, cacheControl: cacheControlOf(options) };
+    const cacheControl = cacheControlOf(options);
+    const { ttl, stale = 0, tags = [] } = options;
 
-    return async (req, res, next) => {
-      if (req.method !== 'GET' && req.method !== 'HEAD') return handler(req, res, next);
-      if (isPersonal(req)) {
-        count.BYPASS();
-        res.set({ 'X-Cache': 'BYPASS', 'Cache-Control': 'private, no-store' });
-        return handler(req, res, next);
-      }
-      const key = responseKey(req, vary);
-      const preference = preferenceOf(req.headers['accept-encoding']);
-      try {
-        if (passes.has(key)) throw new Unshared('known to be so');
-        const load = () => answerOf(handler, req, res, answerOptions);
-        const found = await cache.fetch(key, lifetimeOf(options, req), load);
-        count[found.state]();
-        if (!res.destroyed) sendAnswer(req, res, found.value, { ...found, preference });
-      } catch (error) {
-        count.MISS();
-        const answer = answerIn(error);
-        if (res.destroyed) return;
-        if (answer) {
-          sendAnswer(req, res, answer, { state: 'MISS', storedAt: Date.now(), preference });
-          return;
-        }
-        passes.set(key, true);
-        res.setHeader('X-Cache', 'MISS');
-        return handler(req, res, next);
-      }
+    const serve = wrap(async (req, res) => {
+      const input = inputOf(req, vary);
+      const lifetime = { ttl, stale, tags: typeof tags === 'function' ? tags(input) : tags };
+      const load = () => loadReply(loader, input, { compression, timeoutMs });
+      const { value, state, storedAt } = await cache.fetch(keyOf(input), lifetime, load).catch(notStored);
+      count[state]();
+      if (res.destroyed) return;
+      // Set already where the route is behind a session.
+      if (!res.hasHeader('Cache-Control'))
+        res.setHeader('Cache-Control', isPersonal(req) ? 'private, no-cache' : cacheControl);
+      for (const name of options.vary ?? []) res.vary(name);
+      res.setHeader('X-Cache', state);
+      if (state !== 'MISS') res.setHeader('Age', ageOf(storedAt));
+      sendReply(req, res, value);
+    });
+    return (req, res, next) => {
+      if (req.method === 'GET' || req.method === 'HEAD') serve(req, res, next);
+      else next();
     };
   };
 }
 
-/** The answer is for one client, or can't be captured: each client's request goes to the handler itself. */
-class Unshared extends NotCacheable {}
+function inputOf(req: Request, vary: readonly string[]): LoaderInput {
+  const mark = req.originalUrl.indexOf('?');
+  return {
+    path: mark === -1 ? req.originalUrl : req.originalUrl.slice(0, mark),
+    params: req.params,
+    query: req.query,
+    headers: Object.fromEntries(vary.map((name) => [name, req.get(name)])),
+  };
+}
 
-/** An answer other than 200, or an error below 500 as its cause: those who wait for it get it, and it is forgotten. */
-class NotKept extends NotCacheable {
-  readonly answer: Answer | undefined;
+/** Parameters of different names count as the same in any order. */
+function keyOf({ path, query, headers }: LoaderInput): string {
+  const parameters = Object.keys(query).sort();
+  const values = Object.values(headers);
+  if (parameters.length === 0 && values.length === 0) return path;
+  // The path comes first: the log names a key up to its question mark.
+  return `${path}?${JSON.stringify([parameters.map((name) => [name, query[name]]), values])}`;
+}
 
-  constructor(message: string, { answer, cause }: { answer?: Answer; cause?: unknown }) {
-    super(message, { cause });
-    this.answer = answer;
+/** The loaded response goes to those who wait for it, and is forgotten. */
+class NotStored extends NotCacheable {
+  readonly reply: Reply | undefined;
+
+  constructor({ reply, cause }: { reply?: Reply; cause?: unknown }) {
+    super('not stored', { cause });
+    this.reply = reply;
   }
 }
 
-/** An answer that says that the server failed: a stale one is better. */
-class FailedAnswer extends Error {
-  readonly answer: Answer;
-
-  constructor(answer: Answer) {
-    super(`the handler answered ${answer.status}`);
-    this.answer = answer;
+async function loadReply(
+  loader: Loader,
+  input: LoaderInput,
+  { compression, timeoutMs }: Pick<ResponseCacheParts, 'compression' | 'timeoutMs'>,
+): Promise<Reply> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const reply = await toReply(await loader({ ...input, signal }), compression);
+    if (reply.body.length > MAX_BODY_BYTES) throw new NotStored({ reply });
+    return reply;
+  } catch (cause) {
+    if (cause instanceof NotStored) throw cause;
+    if (signal.aborted) throw new HttpError('DEADLINE_EXCEEDED', { headers: { 'Retry-After': '1' }, cause });
+    throw normalizeError(cause).status < 500 ? new NotStored({ cause }) : cause;
   }
 }
 
-/**
- * What to send to whom a load failed; undefined: the handler is to answer each on its own.
- *
- * @throws the error, if it is one.
- */
-function answerIn(error: unknown): Answer | undefined {
-  if (error instanceof Unshared) return undefined;
-  if (error instanceof FailedAnswer) return error.answer;
-  if (!(error instanceof NotKept)) throw error;
-  if (error.answer) return error.answer;
-  throw error.cause;
-}
-
-async function answerOf(
-  handler: RequestHandler,
-  req: Request,
-  res: Response,
-  options: AnswerOptions,
-): Promise<Answer> {
-  const { vary } = options;
-  const captured = await runOnShadow(handler, req, res, { vary, maxBytes: MAX_BODY_BYTES }).catch(
-    (cause: unknown) => {
-      if (cause instanceof NotCaptured) throw new Unshared(cause.message);
-      if (normalizeError(cause).status < 500) throw new NotKept('an error of the client', { cause });
-      throw cause;
-    },
-  );
-  if (isForOneClient(captured, vary)) throw new Unshared('for one client');
-  if (captured.status >= 500) throw new FailedAnswer(plainAnswer(captured));
-  if (captured.status !== 200) throw new NotKept('not 200', { answer: plainAnswer(captured) });
-  return storedAnswer(captured, options);
-}
-
-function lifetimeOf({ ttl, stale = 0, tags = [] }: CachedOptions, req: Request): CacheOptions {
-  return { ttl, stale, tags: typeof tags === 'function' ? tags(req) : tags };
+/** @throws what the loader threw. */
+function notStored(error: unknown) {
+  if (!(error instanceof NotStored)) throw error;
+  if (!error.reply) throw error.cause;
+  return { value: error.reply, state: 'MISS' as const, storedAt: Date.now() };
 }
 
 /**
@@ -162,6 +159,12 @@ function cacheControlOf({ ttl, stale = 0, maxAge = 0 }: CachedOptions): string {
   return directives.join(', ');
 }
 
+/** Clocks of other machines may be ahead: an age is never negative. */
+function ageOf(storedAt: number): number {
+  return Math.max(0, Math.floor((Date.now() - storedAt) / 1000));
+}
+
+/** No shared cache in front may keep what a logged-in client was sent: it could serve it to guests where it is guarded. */
 function personalRequests(sessionCookies: readonly string[]): (req: Request) => boolean {
   const names = sessionCookies.map((name) => name.replace(/[^\w-]/g, '\\$&'));
   const session = new RegExp(`(?:^|[;,\\s])(?:${names.join('|')})\\s*=`);
@@ -175,5 +178,5 @@ function counters(metrics: Pick<Metrics, 'cacheLookups'> | undefined) {
     const child = metrics?.cacheLookups.labels(state);
     return () => child?.inc();
   };
-  return { HIT: counter('hit'), STALE: counter('stale'), MISS: counter('miss'), BYPASS: counter('bypass') };
+  return { HIT: counter('hit'), STALE: counter('stale'), MISS: counter('miss') };
 }
