@@ -132,8 +132,8 @@ const schema = v.object({
   MAX_RSS_MB: integer({ min: 0, max: 1_048_576, default: 0 }),
   /** A worker that answered so many requests is replaced; 0: never. */
   MAX_REQUESTS: integer({ min: 0, max: 1_000_000_000, default: 0 }),
-  /** A process with next to nothing to do for so long gives its garbage's memory back; 0: never. */
-  REST_SECONDS: decimal({ min: 0, max: 86_400, default: 20 }),
+  /** A process that was idle for this long collects its garbage and gives the memory back; 0: never. */
+  IDLE_MEMORY_SECONDS: decimal({ min: 0, max: 86_400, default: 20 }),
   /** Written when all workers are ready; unset: none. */
   PID_FILE: v.optional(absolutePath()),
   /** Where `npm run ctl` finds the primary; unset: app-PORT.sock in the folder for temporary files. */

@@ -9,9 +9,9 @@ import { Connections } from './runtime/connections.ts';
 import { Departure } from './runtime/departure.ts';
 import { Drain } from './runtime/drain.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
+import { releaseIdleMemory } from './runtime/idle-memory.ts';
 import { describeAddress, listen, listenForMetrics } from './runtime/listen.ts';
 import { createMetrics, type Metrics } from './runtime/metrics.ts';
-import { collectAtRest } from './runtime/rest.ts';
 import { onStopRequest } from './runtime/signals.ts';
 import { WorkerLink } from './runtime/cluster/worker.ts';
 import { openStores } from './stores/open.ts';
@@ -62,7 +62,7 @@ async function start({ config, logger, dotenv }: Boot): Promise<void> {
   await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
-  collectAtRest({ seconds: config.REST_SECONDS, logger });
+  releaseIdleMemory({ seconds: config.IDLE_MEMORY_SECONDS, logger });
 }
 
 /** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */

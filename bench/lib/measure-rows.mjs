@@ -4,7 +4,7 @@ import { takeTurns } from './turns.mjs';
 
 /**
  * Measures the rows one after the other, each in turns with bare Express: a process that had to wait for all the others in
- * each round would be cold at its turn, and a template that had waited for REST_SECONDS would have given its memory back.
+ * each round would be cold at its turn, and a template that had waited for IDLE_MEMORY_SECONDS would have given its memory back.
  *
  * @returns for each row, by id: its answer's size, and of each turn what `run` found of it and of bare Express.
  */

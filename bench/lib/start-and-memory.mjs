@@ -3,8 +3,8 @@ import { end, prepareAll, run } from './measure.mjs';
 import { rows } from './rows.mjs';
 import { median } from './statistics.mjs';
 
-/** How long a process rests after the load, until its memory counts: a fifth more than REST_SECONDS (20), and some to spare. */
-export const REST_MS = 26_000;
+/** How long a process is idle after the load, until its memory counts: twice IDLE_MEMORY_SECONDS (20), and some to spare. */
+export const REST_MS = 42_000;
 
 /** From exec to the first answer, in milliseconds: bare Express and the template in turns. */
 export async function measureStart(start, { rounds, say }) {
