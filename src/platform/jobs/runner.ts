@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import { changeLog } from '../../runtime/change-log.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { RedisConnection } from '../../stores/redis.ts';
+import { claimRun, type Lease } from './cluster-lock.ts';
+import { assertJobs, type Job } from './job.ts';
+
+/** Until a job that could not ask Redis tries again, in milliseconds; less where the job runs more often. */
+const RETRY_MS = 5000;
+
+/** From a quick look into memory to a long report. */
+const DURATION_BUCKETS_SECONDS = [0.01, 0.1, 1, 10, 60, 600];
+
+export interface JobParts {
+  /** Where a job that runs once over all processes has its lock; undefined: this process is the only one. */
+  readonly redis: RedisConnection | undefined;
+  readonly prefix: string;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** Runs jobs, each on its own schedule, until it is stopped. A job's runs never overlap. */
+export class JobRunner {
+  readonly #parts: JobParts;
+  readonly #stopping = new AbortController();
+  /** Fires when a run that may wait has to end too. */
+  readonly #deadline = new AbortController();
+  readonly #runs: Counter<'job' | 'outcome'>;
+  readonly #duration: Histogram<'job'>;
+  #schedules: Promise<unknown>[] = [];
+  #started = 0;
+
+  constructor(parts: JobParts) {
+    this.#parts = parts;
+    const registers = [parts.registry];
+    this.#runs = new Counter({
+      name: 'job_runs_total',
+      help: 'Runs of background jobs by outcome: done, failed, aborted, skipped (the run before it had not ended).',
+      labelNames: ['job', 'outcome'],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: 'job_duration_seconds',
+      help: 'Duration of background jobs.',
+      labelNames: ['job'],
+      buckets: DURATION_BUCKETS_SECONDS,
+      registers,
+    });
+  }
+
+  /** @throws {Error} when a job has no proper name or period. */
+  start(jobs: readonly Job[]): void {
+    assertJobs(jobs);
+    this.#schedules = jobs.map((job) => this.#schedule(job));
+  }
+
+  /**
+   * Starts no more runs, and waits for those that are under way: their signals fire, at once or at the deadline.
+   *
+   * @param deadline - fires when there is no more time.
+   */
+  async stop(deadline: AbortSignal): Promise<void> {
+    const abort = () => {
+      this.#deadline.abort(new Error('the process stops'));
+    };
+    deadline.addEventListener('abort', abort);
+    if (deadline.aborted) abort();
+    this.#stopping.abort(new Error('the process stops'));
+    await Promise.all(this.#schedules);
+    deadline.removeEventListener('abort', abort);
+  }
+
+  async #schedule(job: Job): Promise<void> {
+    const { signal } = this.#stopping;
+    const log = changeLog(this.#parts.logger.child({ job: job.name }), {
+      failed: 'job waits for redis',
+      worked: 'job runs again',
+    });
+    while (!signal.aborted) {
+      const waitMs = await this.#turn(job).then(
+        (ms) => {
+          log.worked();
+          return ms;
+        },
+        (error: unknown) => {
+          log.failed(error);
+          return Math.min(RETRY_MS, job.every * 1000);
+        },
+      );
+      await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Runs the job if it is due.
+   *
+   * @returns milliseconds until it may be due again.
+   * @throws what ioredis throws when Redis cannot say whether it is due.
+   */
+  async #turn(job: Job): Promise<number> {
+    const everyMs = job.every * 1000;
+    const startedAt = performance.now();
+    const { redis, prefix } = this.#parts;
+    if (redis === undefined || job.once === 'process') await this.#run(job);
+    else {
+      const claimed = await claimRun(redis.client, `${prefix}job:${job.name}`, everyMs);
+      if ('waitMs' in claimed) {
+        if (claimed.isRunning) this.#runs.inc({ job: job.name, outcome: 'skipped' });
+        return claimed.waitMs;
+      }
+      await this.#run(job, claimed);
+      await claimed.release();
+    }
+    const ranMs = performance.now() - startedAt;
+    const skipped = Math.floor(ranMs / everyMs);
+    if (skipped > 0) this.#runs.inc({ job: job.name, outcome: 'skipped' }, skipped);
+    return everyMs * (skipped + 1) - ranMs;
+  }
+
+  async #run(job: Job, lease?: Lease): Promise<void> {
+    const { logger } = this.#parts;
+    const fence = lease?.fence ?? ++this.#started;
+    const stop = job.onStop === 'wait' ? this.#deadline.signal : this.#stopping.signal;
+    const signal = AbortSignal.any([stop, ...(lease ? [lease.lost] : [])]);
+    const end = this.#duration.startTimer({ job: job.name });
+    let outcome = 'done';
+    try {
+      await job.run(signal, { fence });
+    } catch (error) {
+      outcome = signal.aborted ? 'aborted' : 'failed';
+      if (outcome === 'failed') logger.error({ job: job.name, err: error }, 'job failed');
+      else logger.info({ job: job.name, reason: (signal.reason as Error).message }, 'job aborted');
+    }
+    this.#runs.inc({ job: job.name, outcome });
+    logger.debug({ job: job.name, seconds: end(), outcome }, 'job ran');
+  }
+}
