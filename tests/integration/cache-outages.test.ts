@@ -175,6 +175,104 @@ describeWithRedisServer('while Redis', () => {
     30_000,
   );
 
+  /** What each may meet while a load is under way: the load may have fallen back to something older. */
+  const failures: [string, (instance: Instance) => Promise<unknown>][] = [
+    [
+      'loses its command connection',
+      (it) => {
+        it.redis.client.disconnect(true);
+        return until(() => !it.redis.isUp());
+      },
+    ],
+    [
+      'has its command connection cut by Redis',
+      async (it) => {
+        const id = /^id=(\d+)/.exec(await it.redis.client.client('INFO'))?.[1] ?? '';
+        await b.redis.client.client('KILL', 'ID', id);
+        await until(() => !it.redis.isUp());
+      },
+    ],
+    [
+      'is refused a command',
+      async (it) => {
+        await b.redis.client.config('SET', 'min-replicas-to-write', '1');
+        await expect(it.redis.client.set(`${prefix}x`, '1')).rejects.toThrow('NOREPLICAS');
+        await b.redis.client.config('SET', 'min-replicas-to-write', '0');
+      },
+    ],
+    [
+      'gets no response',
+      async (it) => {
+        server.hang();
+        await it.redis.client.get('x').catch(() => undefined);
+        server.resume();
+      },
+    ],
+  ];
+
+  test.each(failures)(
+    'is there, and a process %s during a load: what it brought is not kept',
+    async (_what, fail) => {
+      const slow = heldLoad('fallback');
+      const asked = a.cache.wrap('key', options, slow.load);
+      await until(() => slow.count === 1);
+      await fail(a);
+      slow.finish();
+      expect(await asked).toBe('fallback');
+      await until(() => a.redis.isUp() && b.redis.isUp());
+      expect(await b.cache.wrap('key', options, () => 'right')).toBe('right');
+      expect(await a.cache.wrap('key', options, () => 'right')).toBe('right');
+    },
+  );
+
+  test.each(failures.slice(0, 2))(
+    'is there, and a process %s: what it loads meanwhile is stale when it is back',
+    async (_what, fail) => {
+      await fail(a);
+      expect(await a.cache.wrap('key', options, () => 'fallback')).toBe('fallback');
+      const slow = heldLoad('fallback');
+      const asked = a.cache.wrap('slow', options, slow.load);
+      await until(() => a.redis.isUp());
+      expect(await a.cache.wrap('key', options, () => 'right')).toBe('right');
+      expect(await a.cache.wrap('slow', options, () => 'right')).toBe('right');
+      slow.finish();
+      await asked;
+      expect(await a.cache.wrap('slow', options, failing)).toBe('right');
+    },
+  );
+
+  test('is killed, what is loaded counts for a second at most', async () => {
+    await server.kill();
+    await until(() => !a.redis.isUp());
+    let loads = 0;
+    const load = () => ++loads;
+    for (let asked = 0; asked < 20; asked++) await a.cache.wrap('key', options, load);
+    expect(loads).toBeLessThan(20);
+    const before = loads;
+    await until(async () => (await a.cache.wrap('key', options, load)) > before, 1500);
+  });
+
+  test('comes back within the wait of a purge, the purge is confirmed; else not', async () => {
+    a.redis.client.disconnect(true);
+    await until(() => !a.redis.isUp());
+    expect(await a.cache.purgeTag('tag')).toBe(true);
+    await server.kill();
+    await until(() => !a.redis.isUp());
+    expect(await a.cache.purgeTag('tag')).toBe(false);
+  });
+
+  test('is there, each process knows when a tag was purged last, by itself or another one', async () => {
+    expect([a.cache.purgedAt('tag'), b.cache.purgedAt('tag')]).toEqual([-Infinity, -Infinity]);
+    const before = performance.now();
+    await a.cache.purgeTag('tag');
+    expect(a.cache.purgedAt('tag')).toBeGreaterThan(before);
+    await until(() => b.cache.purgedAt('tag') > before);
+    expect(b.cache.purgedAt('other')).toBe(-Infinity);
+    b.subscriber.client.disconnect(true);
+    // It may have missed any while nobody listened.
+    await until(() => b.cache.purgedAt('other') > before);
+  });
+
   test('loses the connection that hears purges, memory counts for less than a second', async () => {
     await b.cache.wrap('key', options, () => 'old');
     await until(async () => (await a.cache.wrap('key', options, failing)) === 'old');

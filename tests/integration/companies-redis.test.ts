@@ -133,6 +133,23 @@ describeWithRedisServer('companies while Redis is away', () => {
     expect(normalizeError(failed).code).toBe('STORE_UNAVAILABLE');
   });
 
+  test('are not read as they were before a change that is known', async () => {
+    let changedAt = -Infinity;
+    const companies = new RedisCompanies(await connect(redis.url), seed, {
+      prefix,
+      changedAt: () => changedAt,
+    });
+    await companies.list();
+    changedAt = performance.now();
+    expect(await companies.get(1)).toEqual(seed[0]);
+    await redis.kill();
+    expect(await companies.get(1)).toEqual(seed[0]);
+    for (const failed of [companies.get(2), companies.list()]) {
+      const error: unknown = await failed.catch((thrown: unknown) => thrown);
+      expect(normalizeError(error).code).toBe('STORE_UNAVAILABLE');
+    }
+  });
+
   test('come from the seed if Redis was never there', async () => {
     await redis.kill();
     const client = createRedisClient(parseRedisUrl(redis.url));

@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import * as v from 'valibot';
-import { HttpError } from '../../http/errors.ts';
+import { HttpError, storeUnavailable } from '../../http/errors.ts';
 import { route } from '../../http/route.ts';
 import type { Toolkit } from '../../http/toolkit.ts';
 import { wrap, type Handler } from '../../http/wrap.ts';
@@ -44,10 +44,15 @@ function update(repository: CompanyRepository, cache: Cache): Handler {
   return async (req, res) => {
     const { id } = v.parse(companyPath, req.params);
     const changes = v.parse(changesSchema, req.body);
-    // Before the answer: whoever reads the list after it must see the change. Also where the change failed: a Redis that
-    // hung may have made it all the same.
-    const company = await repository.update(id, changes).finally(() => cache.purgeTag('companies'));
+    const company = await repository.update(id, changes).catch((error: unknown) => {
+      // A Redis that hung may have made the change all the same.
+      void cache.purgeTag('companies');
+      throw error;
+    });
     if (!company) throw noCompany(id);
+    // After the response to a change, this process shows the change at once and every other one within a second, always:
+    // where that can't be promised, the change is not confirmed.
+    if (!(await cache.purgeTag('companies'))) throw storeUnavailable();
     res.json(company);
   };
 }

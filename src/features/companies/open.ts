@@ -17,7 +17,10 @@ export function openCompanies({
 }: Pick<Toolkit, 'config' | 'stores'>): Promise<CompanyRepository> {
   const seed = readSeed();
   const repository = stores.redis
-    ? new RedisCompanies(stores.redis.client, seed, { prefix: config.REDIS_KEY_PREFIX })
+    ? new RedisCompanies(stores.redis.client, seed, {
+        prefix: config.REDIS_KEY_PREFIX,
+        changedAt: () => stores.cache.purgedAt('companies'),
+      })
     : new MemoryCompanies(seed);
   return Promise.resolve(repository);
 }

@@ -13,7 +13,9 @@ const BATCH = 50;
  * - The first read that finds no set writes the seed. HSETNX leaves what is there, so that many workers may do this
  *   at once, and none undoes a later change; the set comes last, so that it exists only where the data is whole.
  *   A Redis that comes back empty is filled again in the same way.
- * - While Redis is away, reads answer with what this process saw last, or with the seed. Writes fail.
+ * - While Redis is away, reads respond with what this process saw last, or with the seed; but with an error where a
+ *   change is known that it has not seen. A process that can't hear of changes either shows them when Redis is back.
+ *   Writes fail.
  * - Every command has one key, so it works on a Cluster. Commands of one batch are sent without waiting for each
  *   other's answers, which is all that a pipeline is; ioredis' own `pipeline()` refuses keys of several nodes.
  */
@@ -21,15 +23,24 @@ export class RedisCompanies implements CompanyRepository {
   readonly #redis: RedisClient;
   readonly #prefix: string;
   readonly #seed: readonly Company[];
-  readonly #lastSeen: Map<number, Company>;
+  readonly #lastSeen: Map<number, Seen>;
+  readonly #changedAt: () => number;
   #seeding: Promise<void> | undefined;
 
-  /** @param options.prefix - in front of every key. */
-  constructor(redis: RedisClient, seed: readonly Company[], { prefix }: { prefix: string }) {
+  /**
+   * @param options.prefix - in front of every key.
+   * @param options.changedAt - when companies were last changed, as far as this process knows: `performance.now()`.
+   */
+  constructor(
+    redis: RedisClient,
+    seed: readonly Company[],
+    { prefix, changedAt = () => -Infinity }: { prefix: string; changedAt?: () => number },
+  ) {
     this.#redis = redis;
     this.#prefix = prefix;
     this.#seed = seed;
-    this.#lastSeen = new Map(seed.map((company) => [company.id, company]));
+    this.#changedAt = changedAt;
+    this.#lastSeen = new Map(seed.map((company) => [company.id, { company, at: -Infinity }]));
   }
 
   async list(): Promise<readonly Company[]> {
@@ -39,9 +50,15 @@ export class RedisCompanies implements CompanyRepository {
   }
 
   async *rows(): AsyncGenerator<Company> {
-    const ids = await orElse(() => this.#ids(), undefined);
+    const ids = await orElse(
+      () => this.#ids(),
+      (error) => {
+        this.#assertCurrent([...this.#lastSeen.values()], error);
+        return undefined;
+      },
+    );
     if (!ids) {
-      yield* this.#lastSeen.values();
+      for (const { company } of this.#lastSeen.values()) yield company;
       return;
     }
     for (let start = 0; start < ids.length; start += BATCH) {
@@ -62,7 +79,20 @@ export class RedisCompanies implements CompanyRepository {
   }
 
   #readOrLastSeen(id: number): Promise<Company | undefined> {
-    return orElse(() => this.#read(id), this.#lastSeen.get(id));
+    return orElse(
+      () => this.#read(id),
+      (error) => {
+        const seen = this.#lastSeen.get(id);
+        if (seen) this.#assertCurrent([seen], error);
+        return seen?.company;
+      },
+    );
+  }
+
+  /** @throws the error that made this a fallback, where a change was made after it was seen. */
+  #assertCurrent(seen: readonly Seen[], error: unknown): void {
+    const changedAt = this.#changedAt();
+    if (seen.some(({ at }) => at < changedAt)) throw error;
   }
 
   async #read(id: number): Promise<Company | undefined> {
@@ -74,9 +104,10 @@ export class RedisCompanies implements CompanyRepository {
   }
 
   async #fetch(id: number): Promise<Company | undefined> {
+    const at = performance.now();
     const hash = this.#redis.hgetall(this.#companyKey(id));
     const company = toCompany(await hash.catch(noneIfWrongType));
-    if (company) this.#lastSeen.set(id, company);
+    if (company && at > (this.#lastSeen.get(id)?.at ?? -Infinity)) this.#lastSeen.set(id, { company, at });
     return company;
   }
 
@@ -117,6 +148,12 @@ export class RedisCompanies implements CompanyRepository {
   }
 }
 
+interface Seen {
+  readonly company: Company;
+  /** `performance.now()` when reading it began. */
+  readonly at: number;
+}
+
 /** Redis knows strings only. undefined: there is no such hash, or a part of it is missing. */
 function toCompany(hash: Record<string, string>): Company | undefined {
   const values = { ...hash, id: Number(hash.id), founded: Number(hash.founded) };
@@ -130,11 +167,11 @@ function noneIfWrongType(error: unknown): Record<string, string> {
   throw error;
 }
 
-async function orElse<T>(read: () => Promise<T>, fallback: T): Promise<T> {
+async function orElse<T>(read: () => Promise<T>, fallback: (error: unknown) => T): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (isRedisAway(error)) return fallback;
+    if (isRedisAway(error)) return fallback(error);
     throw error;
   }
 }

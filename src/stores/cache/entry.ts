@@ -9,9 +9,15 @@ export interface StoredEntry {
   readonly freshUntil: number;
   /** From `freshUntil` to here the value may still be given out while a new one is loaded. */
   readonly staleUntil: number;
-  /** The versions of its key and tags that it was loaded under: shared.ts. */
+  /** The versions of its key and tags that it was loaded under (shared.ts), or UNSURE. */
   readonly stamp: string;
 }
+
+/**
+ * The stamp of an entry that was loaded while Redis was away, or failed. What it says may be a fallback, older than a
+ * change that others have seen: it is not shared, and counts for a second at most.
+ */
+export const UNSURE = '?';
 
 export interface Entry extends StoredEntry {
   /** About how much memory it takes. */

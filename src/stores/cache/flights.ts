@@ -5,6 +5,8 @@ export interface Flight {
   readonly names: readonly string[];
   /** A purge came while it was under way: what it brings is for those who wait already, and is not to be kept. */
   readonly purged: boolean;
+  /** Redis answered all along: what it brings is as right as Redis is. */
+  sure: boolean;
 }
 
 interface Running<T> {
@@ -25,17 +27,17 @@ export class Flights<T> {
   /**
    * The result of the work on this key that is under way, or of `work`, which is begun then.
    *
-   * @param mayJoin - whether work that began at this time is recent enough for this caller.
+   * @param mayJoin - whether that work is recent and sure enough for this caller.
    */
   join(
     key: string,
     names: readonly string[],
-    mayJoin: (startedAt: number) => boolean,
+    mayJoin: (flight: Flight) => boolean,
     work: (flight: Flight) => Promise<T>,
   ): Promise<T> {
     const other = this.#joinable.get(key);
-    if (other && mayJoin(other.flight.startedAt)) return other.promise;
-    const flight = { startedAt: performance.now(), names, purged: false };
+    if (other && mayJoin(other.flight)) return other.promise;
+    const flight = { startedAt: performance.now(), names, purged: false, sure: true };
     const running: Running<T> = {
       flight,
       promise: work(flight).finally(() => {
@@ -46,6 +48,11 @@ export class Flights<T> {
     this.#all.add(running);
     this.#joinable.set(key, running);
     return running.promise;
+  }
+
+  /** Redis was away, or refused something: all that is under way may have done without it. */
+  doubtAll(): void {
+    for (const { flight } of this.#all) flight.sure = false;
   }
 
   /** Who comes from now on must not be given what began before. */

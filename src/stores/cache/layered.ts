@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Cache, CacheParts, CacheResult, CacheState, Load } from './cache.ts';
-import type { Entry } from './entry.ts';
-import { Flights } from './flights.ts';
+import { UNSURE, type Entry } from './entry.ts';
+import { Flights, type Flight } from './flights.ts';
 import { isFresh, Loads, type Call } from './loads.ts';
 import { MemoryEntries } from './memory.ts';
 import { keyName, RedisNames, tagName } from './names.ts';
@@ -30,6 +30,16 @@ export class LayeredCache implements Cache {
   readonly #backOff = new LRUCache<string, true>({ max: 1000, ttl: BACK_OFF_MS });
   readonly #logger: Logger;
   readonly #onLookup: ((state: CacheState) => void) | undefined;
+  /** When a purge of a name was last heard, in `performance.now()` milliseconds. */
+  readonly #purgedAt = new LRUCache<string, number>({
+    max: 10_000,
+    dispose: (at, _name, why) => {
+      if (why === 'evict') this.#gapAt = Math.max(this.#gapAt, at);
+    },
+  });
+  /** Before this, purges of any name may have been missed. */
+  #gapAt = -Infinity;
+  #hasListened = false;
   #warnedAt = -Infinity;
 
   constructor(parts: CacheParts) {
@@ -47,6 +57,11 @@ export class LayeredCache implements Cache {
       },
     });
     this.#purges = redis && this.#listen(parts, redis, names);
+    const doubt = () => {
+      this.#loads.doubtAll();
+    };
+    redis?.onFailure(doubt);
+    redis?.onChange(doubt);
   }
 
   async wrap<T>(key: string, options: CacheOptions, load: Load<T>): Promise<T> {
@@ -56,24 +71,30 @@ export class LayeredCache implements Cache {
   async fetch<T>(key: string, options: CacheOptions, load: Load<T>): Promise<CacheResult<T>> {
     assertLifetime(options);
     const held = this.#memory.get(key);
-    const usable = held && Date.now() < held.entry.staleUntil && this.#counts(held.verifiedAt);
+    const isCurrent = held && held.entry.stamp !== UNSURE && this.#counts(held.verifiedAt);
+    const usable = isCurrent && Date.now() < held.entry.staleUntil;
     if (usable && isFresh(held.entry)) return this.#result(held.entry, 'HIT');
 
     const names = [keyName(key), ...[...new Set(options.tags)].sort().map(tagName)];
     const call: Call = { key, options, names, load };
     const found = usable ? { entry: held.entry, stamp: '' } : await this.#lookUp(call);
-    if (!found?.entry) return this.#result(await this.#loads.run(call, found), 'MISS');
-    if (isFresh(found.entry)) return this.#result(found.entry, 'HIT');
+    const entry = found ? found.entry : this.#unsure(key);
+    if (!entry) return this.#result(await this.#loads.run(call, found), 'MISS');
+    if (isFresh(entry)) return this.#result(entry, 'HIT');
     this.#refresh(call);
-    return this.#result(found.entry, 'STALE');
+    return this.#result(entry, 'STALE');
   }
 
-  async purgeKey(key: string): Promise<void> {
-    await this.#purge(keyName(key));
+  purgeKey(key: string): Promise<boolean> {
+    return this.#purge(keyName(key));
   }
 
-  async purgeTag(tag: string): Promise<void> {
-    await this.#purge(tagName(tag));
+  purgeTag(tag: string): Promise<boolean> {
+    return this.#purge(tagName(tag));
+  }
+
+  purgedAt(tag: string): number {
+    return Math.max(this.#purgedAt.get(tagName(tag)) ?? -Infinity, this.#gapAt);
   }
 
   async close(): Promise<void> {
@@ -86,11 +107,18 @@ export class LayeredCache implements Cache {
     return { value: entry.value as T, state, storedAt: entry.storedAt };
   }
 
+  /** What was loaded less than a second ago, for when Redis gives no word: then not each request loads. */
+  #unsure(key: string): Entry | undefined {
+    const held = this.#memory.get(key);
+    const isRecent = held && held.verifiedAt > performance.now() - UNHEARD_MS;
+    return isRecent && held.entry.stamp === UNSURE && isFresh(held.entry) ? held.entry : undefined;
+  }
+
   /** Asks Redis. Several callers ask once. */
   #lookUp(call: Call): Promise<Found | undefined> {
     const shared = this.#shared;
     if (!shared) return Promise.resolve(undefined);
-    const mayJoin = (at: number) => this.#counts(at);
+    const mayJoin = ({ startedAt }: Flight) => this.#counts(startedAt);
     return this.#lookups.join(call.key, call.names, mayJoin, async (flight) => {
       const found = await shared.find(call.key, call.names);
       if (found?.entry && !flight.purged) this.#keep(call, found.entry, flight.startedAt);
@@ -105,7 +133,10 @@ export class LayeredCache implements Cache {
         if (!done) this.#backOff.set(call.key, true);
       },
       (err: unknown) => {
-        if (err instanceof NotCacheable) return this.purgeKey(call.key);
+        if (err instanceof NotCacheable) {
+          void this.purgeKey(call.key);
+          return;
+        }
         this.#backOff.set(call.key, true);
         this.#warn({ err, key: call.key.split('?', 1)[0] });
       },
@@ -138,6 +169,8 @@ export class LayeredCache implements Cache {
         this.#purgeHere(name);
       },
       onGap: () => {
+        if (this.#hasListened) this.#gapAt = performance.now();
+        this.#hasListened = true;
         this.#memory.clear();
         this.#lookups.purgeAll();
         this.#loads.purgeAll();
@@ -145,12 +178,14 @@ export class LayeredCache implements Cache {
     });
   }
 
-  async #purge(name: string): Promise<void> {
-    if (this.#purges) await this.#purges.send(name);
-    else this.#purgeHere(name);
+  async #purge(name: string): Promise<boolean> {
+    if (this.#purges) return this.#purges.send(name);
+    this.#purgeHere(name);
+    return true;
   }
 
   #purgeHere(name: string): void {
+    this.#purgedAt.set(name, performance.now());
     this.#memory.purge(name);
     this.#lookups.purge(name);
     this.#loads.purge(name);

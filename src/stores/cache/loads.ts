@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Load } from './cache.ts';
-import { decode, encode, type Entry, type StoredEntry } from './entry.ts';
+import { decode, encode, UNSURE, type Entry, type StoredEntry } from './entry.ts';
 import { Flights, type Flight } from './flights.ts';
 import { STUCK_MS, type Lock } from './lock.ts';
 import type { CacheOptions } from './options.ts';
@@ -40,6 +40,11 @@ export class Loads {
     return this.#flights.has(key);
   }
 
+  /** What is loaded right now may be a fallback: Redis failed. */
+  doubtAll(): void {
+    this.#flights.doubtAll();
+  }
+
   purge(name: string): void {
     this.#flights.purge(name);
   }
@@ -56,7 +61,8 @@ export class Loads {
    */
   async run(call: Call, found: Found | undefined): Promise<Entry> {
     for (;;) {
-      const entry = await this.#join(call, (flight) => this.#obtain(call, flight, found, false));
+      const needsSure = found !== undefined;
+      const entry = await this.#join(call, needsSure, (flight) => this.#obtain(call, flight, found, false));
       // undefined: joined a refresh that left it to others. This caller has nothing else to give out.
       if (entry) return entry;
     }
@@ -68,7 +74,7 @@ export class Loads {
    * @throws whatever `load` throws.
    */
   async refresh(call: Call): Promise<boolean> {
-    const entry = await this.#join(call, async (flight) => {
+    const entry = await this.#join(call, true, async (flight) => {
       const found = await this.#parts.shared?.find(call.key, call.names);
       if (found?.entry && isFresh(found.entry)) return this.#kept(call, flight, found.entry);
       return this.#obtain(call, flight, found, true);
@@ -76,8 +82,13 @@ export class Loads {
     return entry !== undefined;
   }
 
-  #join(call: Call, work: (flight: Flight) => Promise<Entry | undefined>): Promise<Entry | undefined> {
-    const mayJoin = (at: number) => this.#parts.counts(at) && performance.now() - at < STUCK_MS;
+  #join(
+    call: Call,
+    needsSure: boolean,
+    work: (flight: Flight) => Promise<Entry | undefined>,
+  ): Promise<Entry | undefined> {
+    const mayJoin = ({ startedAt, sure }: Flight) =>
+      (sure || !needsSure) && this.#parts.counts(startedAt) && performance.now() - startedAt < STUCK_MS;
     return this.#flights.join(call.key, call.names, mayJoin, work);
   }
 
@@ -105,12 +116,13 @@ export class Loads {
     return this.#load(call, flight, undefined);
   }
 
-  /** @param stamp - the versions as they were before the load; undefined where Redis is away. */
+  /** @param stamp - the versions as they were before the load; undefined where Redis did not say. */
   async #load(call: Call, flight: Flight, stamp: string | undefined, lock?: Lock): Promise<Entry> {
     const since = performance.now();
+    if (stamp === undefined && this.#parts.shared) flight.sure = false;
     try {
       const value = await call.load();
-      const bytes = encode(entryOf(value, call.options, stamp));
+      const bytes = encode(entryOf(value, call.options, flight.sure ? (stamp ?? '') : UNSURE));
       // What everybody is given is what was stored, not the object that `load` may go on using.
       const entry = decode(bytes);
       if (!entry) throw new TypeError(`The cache can't read back the value of ${call.key}`);
@@ -125,7 +137,7 @@ export class Loads {
 
   /** Nobody waits for it: an answer must not hang on a Redis that does. */
   async #store(call: Call, flight: Flight, entry: Entry, bytes: Buffer, lock: Lock | undefined) {
-    const wanted = !flight.purged && entry.stamp !== UNKNOWN;
+    const wanted = !flight.purged && entry.stamp !== UNSURE;
     if (wanted) await this.#parts.shared?.store(call.key, call.names, entry, bytes);
     await lock?.release('stored');
   }
@@ -136,10 +148,7 @@ export class Loads {
   }
 }
 
-/** The stamp of an entry that was loaded while Redis was away. */
-const UNKNOWN = '?';
-
-function entryOf(value: unknown, { ttl, stale = 0 }: CacheOptions, stamp = UNKNOWN): StoredEntry {
+function entryOf(value: unknown, { ttl, stale = 0 }: CacheOptions, stamp: string): StoredEntry {
   const now = Date.now();
   return {
     value,

@@ -18,6 +18,12 @@ const UNHEARD_LIMIT = 6;
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
 
+/**
+ * How long a purge waits for a Redis that was lost, in milliseconds: a connection that was cut is back in a third of a
+ * second, so that the change can be confirmed rather than refused.
+ */
+const WAIT_MS = 700;
+
 /** More purges than this are not remembered while Redis is away. */
 const MAX_PENDING = 10_000;
 
@@ -47,6 +53,8 @@ export class Purges {
   readonly #log: ChangeLog;
   /** Purges that Redis was not there for, or refused. */
   readonly #pending = new Set<string>();
+  /** Who waits until Redis has a name. */
+  readonly #waiting = new Map<string, Set<() => void>>();
   #retryMs = FIRST_RETRY_MS;
   #retryAt = 0;
   #listening = false;
@@ -83,12 +91,38 @@ export class Purges {
     return this.#heardUntil;
   }
 
-  /** Resolves when Redis has it; where Redis is away it is sent as soon as that is back. Never fails. */
-  async send(name: string): Promise<void> {
+  /**
+   * Resolves with true when Redis has it; with false where it can't be reached: then it is sent as soon as that is back.
+   * Never fails.
+   */
+  async send(name: string): Promise<boolean> {
     const { redis, onPurge } = this.#parts;
+    const until = performance.now() + WAIT_MS;
     onPurge(name);
-    if (redis.isUp()) await this.#publish(name);
-    else this.#postpone(name, new Error('redis is away'));
+    if (!redis.isUp()) this.#postpone(name, new Error('redis is away'));
+    else if (await this.#publish(name)) return true;
+    return this.#taken(name, until - performance.now());
+  }
+
+  /** Whether Redis takes the name within this time. */
+  #taken(name: string, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(name) ?? new Set();
+      this.#waiting.set(name, waiting);
+      const end = (taken: boolean) => {
+        clearTimeout(timer);
+        waiting.delete(done);
+        if (waiting.size === 0) this.#waiting.delete(name);
+        resolve(taken);
+      };
+      const done = () => {
+        end(true);
+      };
+      const timer = setTimeout(() => {
+        end(false);
+      }, ms);
+      waiting.add(done);
+    });
   }
 
   /** @returns whether Redis took it. */
@@ -105,6 +139,7 @@ export class Purges {
       // Between the first time and the new version, somebody may have put the old entry back into memory.
       onPurge(name);
       this.#log.worked();
+      for (const done of [...(this.#waiting.get(name) ?? [])]) done();
       return true;
     } catch (error) {
       this.#postpone(name, error);

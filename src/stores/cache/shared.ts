@@ -37,6 +37,9 @@ export class SharedEntries {
   constructor(redis: RedisConnection, names: RedisNames) {
     this.#redis = redis;
     this.#names = names;
+    redis.onChange(() => {
+      this.#restUntil = -Infinity;
+    });
   }
 
   /** @param names - what the entry may be purged by: its key first, then its tags. */
