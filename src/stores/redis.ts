@@ -29,6 +29,9 @@ export interface RedisConnectionOptions {
 /** Until a connection that has a problem is checked again, in milliseconds. */
 const RECHECK_MS = 1000;
 
+/** Refusals that come and go, for example at the limit of the memory, are logged once in so many milliseconds. */
+const WARN_EVERY_MS = 60_000;
+
 /** Reasons that say no more than "away": an outage goes through several of them. */
 const UNREACHABLE = /^(?:E[A-Z]+|unreachable)$/;
 
@@ -68,6 +71,7 @@ class CheckedConnection implements RedisConnection {
   #connections = 0;
   #checking = false;
   #checkedAt = -Infinity;
+  #warnedAt = -Infinity;
   #recheck: NodeJS.Timeout | undefined;
   #closing = false;
 
@@ -137,8 +141,8 @@ class CheckedConnection implements RedisConnection {
     this.#explaining = true;
     const error = await this.#errors.explained();
     this.#explaining = false;
-    if (!this.#up && this.client.status !== 'ready')
-      this.#down({ reason: publicReason(error), detail: error.message });
+    if (this.#up || this.client.status === 'ready') return;
+    this.#down({ reason: publicReason(error), detail: error.message });
   }
 
   #commandFailed(error: Error): void {
@@ -168,7 +172,8 @@ class CheckedConnection implements RedisConnection {
   }
 
   #isBack(problem: RedisProblem | undefined): void {
-    if (problem && problem.reason !== this.#problem) {
+    if (problem && problem.reason !== this.#problem && performance.now() > this.#warnedAt + WARN_EVERY_MS) {
+      this.#warnedAt = performance.now();
       this.#logger.warn({ reason: problem.detail }, 'redis is there, and refuses what the app needs');
     }
     this.#problem = problem?.reason;
