@@ -53,10 +53,13 @@ export const apps = [
     // An instance takes 100 MB and up to CACHE_MAX_MB (64) on top. Thrice that is a leak: PM2 reloads the instance.
     max_memory_restart: '512M',
 
-    // One file for all instances, in PM2's own folder; the lines say which process they come from. Under systemd (which
-    // sets INVOCATION_ID) none: the journal has them.
+    // One file for all instances, in PM2's own folder; the lines say which process they come from. None under systemd (which
+    // sets INVOCATION_ID) and Upstart (UPSTART_JOB): these write, and rotate, what PM2 prints.
     merge_logs: true,
-    ...(process.env.INVOCATION_ID && { out_file: '/dev/null', error_file: '/dev/null' }),
+    ...((process.env.INVOCATION_ID ?? process.env.UPSTART_JOB) && {
+      out_file: '/dev/null',
+      error_file: '/dev/null',
+    }),
     // PM2 would load its monitoring agent into the app, and look for git in its folder.
     pmx: false,
     vizion: false,

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -223,6 +223,33 @@ describeWithNpm(PM2, 'PM2', (bin) => {
       await host.remove();
     }
   }, 180_000);
+
+  test('pm2-runtime loses nothing when it gets the reload signal of the Upstart job', async () => {
+    const job = await readFile(`${ROOT}deploy/upstart/app-pm2.conf`, 'utf8');
+    const signal = /^reload signal (\w+)$/m.exec(job)?.[1] as NodeJS.Signals;
+    port = await freePort();
+    const runtime = await Pm2.create(bin, { PORT: String(port), WEB_CONCURRENCY: '1' });
+    const child = spawn(runtime.command('pm2-runtime'), START, {
+      cwd: ROOT,
+      env: runtime.env,
+      stdio: 'ignore',
+    });
+    try {
+      await until('it is ready', () => answers(`http://127.0.0.1:${port}/readyz`), { seconds: 30 });
+      const load = await visit('/livez');
+      for (let count = 0; count < 3; count++) {
+        child.kill(signal);
+        await load.more(50);
+      }
+      const counts = await load.stop();
+      expect(counts).toMatchObject(allAnswered(counts));
+      expect(child.exitCode).toBeNull();
+    } finally {
+      child.kill('SIGTERM');
+      await endOf(child, 35).catch(() => child.kill('SIGKILL'));
+      await runtime.kill();
+    }
+  }, 90_000);
 
   test('pm2-runtime, told to stop, answers what is in flight and ends in time', async () => {
     const own = String(await freePort());

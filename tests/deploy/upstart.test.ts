@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { copyRelease, linkCurrent } from '../support/deploy/releases.ts';
 import { repositoryPath } from '../support/deploy/render.ts';
 import { PRODUCTION } from '../support/deploy/pm2.ts';
@@ -12,7 +12,7 @@ import { freePort } from '../support/redis-server.ts';
 
 const FOLDER = repositoryPath('deploy/upstart');
 const JOBS = readdirSync(FOLDER).filter((name) => name.endsWith('.conf'));
-const SIGNALS = 'SIG(?:HUP|INT|QUIT|TERM|KILL|USR1|USR2|ABRT)';
+const SIGNALS = 'SIG(?:HUP|INT|QUIT|TERM|KILL|USR1|USR2|ABRT|CONT)';
 const LIMITS = 'as|core|cpu|data|fsize|memlock|msgqueue|nice|nofile|nproc|rss|rtprio|sigpending|stack';
 
 /**
@@ -88,9 +88,10 @@ describe.each(JOBS)('%s', (job) => {
     expect(stanzasOf(job)).toContain('env NODE_ENV=production');
   });
 
-  test('is respawned, but not for ever, and tells when it is ready', () => {
+  test('is respawned, but not forever, and reports when it is ready', () => {
     expect(stanzasOf(job)).toContain('respawn');
-    expect(only(job, 'respawn limit')).toMatch(/^\d+ \d+$/);
+    // A try of the app takes some 2 s, one of PM2 some 12 s: within the interval the limit can be reached.
+    expect(only(job, 'respawn limit')).toBe(job === 'app.conf' ? '10 60' : '10 300');
     expect(only(job, 'post-start exec')).toContain('/deploy/wait-ready.mjs http://127.0.0.1:3000/readyz');
   });
 });
@@ -102,7 +103,7 @@ test('a bad configuration is not respawned', () => {
 describe('the commands of app.conf, as Upstart would run them', () => {
   let host: string;
   let port: string;
-  let main: ChildProcess | undefined;
+  const running: ChildProcess[] = [];
 
   beforeAll(async () => {
     host = await mkdtemp(join(tmpdir(), 'upstart-host-'));
@@ -111,30 +112,101 @@ describe('the commands of app.conf, as Upstart would run them', () => {
     await linkCurrent(host, '1.0.0');
   });
 
+  afterEach(() => {
+    for (const child of running.splice(0)) child.kill('SIGKILL');
+  });
+
   afterAll(async () => {
-    main?.kill('SIGKILL');
     await rm(host, { recursive: true });
   });
 
-  /** Starts what stands behind a stanza, with this host and port in place of the placeholders. */
-  const start = (stanza: string, ...replaced: readonly (readonly [string, string])[]) => {
-    const places = [...replaced, ['/srv/app', host], ['3000', port]] as const;
-    const real = (text: string) => places.reduce((all, [from, to]) => all.replace(from, to), text);
-    const [file = '', ...args] = real(only('app.conf', stanza)).split(' ');
-    const env = { PATH: process.env.PATH, NODE_ENV: 'production', ...PRODUCTION, PORT: port };
-    return spawn(file, args, { cwd: real(only('app.conf', 'chdir')), env, stdio: 'ignore' });
+  /** As Upstart runs the processes of a job: each the leader of a session, with the name of the job in its environment. */
+  const run = (file: string, args: readonly string[], env: Record<string, string> = {}, detached = true) => {
+    const all = {
+      PATH: process.env.PATH,
+      NODE_ENV: 'production',
+      UPSTART_JOB: 'app',
+      ...PRODUCTION,
+      PORT: port,
+      ...env,
+    };
+    const cwd = only('app.conf', 'chdir').replace('/srv/app', host);
+    const child = spawn(file, args, { cwd, env: all, detached, stdio: ['ignore', 'ignore', 'pipe'] });
+    running.push(child);
+    return child;
   };
-  const codeOf = async (child: ChildProcess) => ((await once(child, 'exit')) as [number | null])[0];
+  /** Runs what stands behind a stanza, with this host and port in place of the placeholders. */
+  const start = (stanza: string, env?: Record<string, string>, seconds = '60') => {
+    const places = [
+      ['60', seconds],
+      ['/srv/app', host],
+      ['3000', port],
+    ] as const;
+    const line = places.reduce((all, [from, to]) => all.replace(from, to), only('app.conf', stanza));
+    const [file = '', ...args] = line.split(' ');
+    return run(file, args, env);
+  };
+  /** A process that does nothing until it is ended. */
+  const idle = (env?: Record<string, string>, detached?: boolean) =>
+    run(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], env, detached);
+  const end = async (child: ChildProcess) => {
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    return { code, stderr };
+  };
 
-  test('post-start fails while the app does not answer', async () => {
-    expect(await codeOf(start('post-start exec', ['60', '1']))).toBe(1);
+  test('post-start waits for a main process that runs, and fails when it is not ready in time', async () => {
+    idle();
+    const { code, stderr } = await end(start('post-start exec', {}, '1'));
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining('was not ready within 1 s'),
+    });
   });
 
   test('post-start ends when the app is ready, and the stop signal ends it with 0', async () => {
-    main = start('exec');
-    expect(await codeOf(start('post-start exec'))).toBe(0);
-    const code = codeOf(main);
+    const main = start('exec');
+    expect((await end(start('post-start exec'))).code).toBe(0);
+    const ended = end(main);
     main.kill(only('app.conf', 'kill signal') as NodeJS.Signals);
-    expect(await code).toBe(0);
+    expect((await ended).code).toBe(0);
+  });
+
+  describe('post-start gives up before its time when the main process', () => {
+    const expectGivesUp = async (postStart: ChildProcess) => {
+      const { code, stderr } = await end(postStart);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: expect.stringContaining('main process has ended'),
+      });
+    };
+
+    test('has never been there', () => expectGivesUp(start('post-start exec')));
+
+    test('ends with a bad configuration', async () => {
+      const main = end(start('exec', { PORT: 'a port' }));
+      await expectGivesUp(start('post-start exec'));
+      expect((await main).code).toBe(78);
+    });
+
+    test('is killed while post-start waits', async () => {
+      const main = idle();
+      const postStart = start('post-start exec');
+      const givesUp = expectGivesUp(postStart);
+      main.kill('SIGKILL');
+      await givesUp;
+    });
+
+    test('has ended, but a process that it has forked, and another job, have not', async () => {
+      idle({}, false);
+      idle({ UPSTART_JOB: 'other' });
+      await expectGivesUp(start('post-start exec'));
+    });
+  });
+
+  test('outside Upstart it only waits', async () => {
+    const { stderr } = await end(start('post-start exec', { UPSTART_JOB: '' }, '1'));
+    expect(stderr).toContain('was not ready within 1 s');
   });
 });
