@@ -7,7 +7,7 @@ import {
   type Config,
   type ConfigReport,
 } from '../config.ts';
-import { logCrashes } from './crash.ts';
+import { logCrashes, printNow } from './crash.ts';
 import { createLogger, type Logger } from './logger.ts';
 
 /** What every process has from its first moment. */
@@ -40,14 +40,14 @@ export function exitOnBadStart(error: unknown, logger: Logger): never {
 
 /** In one write: PM2 keeps only the first before the end of a process. */
 function exitOnBadConfig(problems: readonly string[]): never {
-  process.stderr.write(problems.map((problem) => `config: ${problem}\n`).join(''));
+  printNow(problems.map((problem) => `config: ${problem}\n`).join(''));
   process.exit(EXIT_BAD_CONFIG);
 }
 
 function announce({ config, given, warnings }: ConfigReport, logger: Logger): void {
   for (const warning of warnings) {
     if (logger.isLevelEnabled('warn')) logger.warn(`config: ${warning}`);
-    else process.stderr.write(`config: warning: ${warning}\n`);
+    else printNow(`config: warning: ${warning}\n`);
   }
   const { DEMO_PASSWORD, USERS } = config;
   if (given.DEMO_PASSWORD || !DEMO_PASSWORD || USERS.some(({ name }) => name === 'demo')) return;

@@ -1,11 +1,15 @@
-import { write, writeSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
+import { BUSY, BUSY_RETRY_MS, openOutput, type Output } from './output.ts';
+import { shortenLine } from './shorten-line.ts';
 
 /** How long a line may wait for others, in milliseconds. */
 const BATCH_MS = 10;
 
-/** Beyond so many bytes they are written at once. */
-const BATCH_BYTES = 65_536;
+/** Beyond so many bytes they are written at once, to a file. */
+const FILE_WRITE_BYTES = 65_536;
+
+/** The same elsewhere: PIPE_BUF of Linux, what a pipe takes whole or not at all, however many processes write to it. */
+const PIPE_WRITE_BYTES = 4096;
 
 /** UTF-8 has no more than so many bytes for one unit of a string. */
 const MOST_BYTES_A_UNIT = 3;
@@ -13,16 +17,11 @@ const MOST_BYTES_A_UNIT = 3;
 /** What may wait for a reader that is slow, or a disk that is full, in bytes; lines beyond that are lost. */
 const MOST_WAITING_BYTES = 8 * 1024 * 1024;
 
-/** Until the next try where the system takes nothing just now (a full pipe), in milliseconds. */
-const BUSY_RETRY_MS = 20;
-
-/** The same where it refused: a full disk, most often. */
+/** Until the next try where the system refused: a full disk, most often, in milliseconds. */
 const REFUSED_RETRY_MS = 1000;
 
-/** How long the end of the process may wait for a reader that takes nothing, in milliseconds. */
+/** How long the end of the process may wait for a reader that takes nothing, all in all, in milliseconds. */
 const LAST_WRITE_MS = 2000;
-
-const BUSY = new Set(['EAGAIN', 'EBUSY']);
 
 /** Nobody will ever read it: the other end of the pipe is gone, or the file is closed. */
 const GONE = new Set(['EPIPE', 'EBADF']);
@@ -34,13 +33,17 @@ const GONE = new Set(['EPIPE', 'EBADF']);
  * Lines wait as bytes outside of V8's heap. As strings they would outlive the small garbage collections, each with
  * the dozens of pieces a line is put together from (docs/performance.md).
  *
+ * To anything but a file, each write is of whole lines and of 4,096 bytes at most, so that the lines of several workers on
+ * one pipe never mix. A longer line is shortened (`shortenLine`).
+ *
  * Nothing is lost when the process exits or crashes. And nothing the output does ends the process, or holds it up: a full
  * disk costs lines, not requests. pino's own destination crashes on it, and then waits for room, in a loop, for ever; that
  * is why this is not it.
  */
 export class LogOutput implements DestinationStream {
-  readonly #fd: number;
-  readonly #batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  readonly #output: Output;
+  readonly #writeBytes: number;
+  readonly #batch: Buffer;
   #used = 0;
   #timer: NodeJS.Timeout | undefined;
   /** What waits behind the piece that is being written. */
@@ -50,10 +53,14 @@ export class LogOutput implements DestinationStream {
   #waitingBytes = 0;
   #lostLines = 0;
   #isGone = false;
+  /** What is left of LAST_WRITE_MS. A crash writes all at once, and the exit after it once more. */
+  #patienceMs = LAST_WRITE_MS;
   #onFlushed: (() => void)[] = [];
 
   constructor(fd: number) {
-    this.#fd = fd;
+    this.#output = openOutput(fd);
+    this.#writeBytes = this.#output.isFile ? FILE_WRITE_BYTES : PIPE_WRITE_BYTES;
+    this.#batch = Buffer.allocUnsafeSlow(this.#writeBytes);
     process.on('exit', () => {
       // eslint-disable-next-line n/no-sync -- there is no event loop any more
       this.flushSync();
@@ -66,10 +73,7 @@ export class LogOutput implements DestinationStream {
       this.#lostLines++;
       return;
     }
-    const most = line.length * MOST_BYTES_A_UNIT;
-    if (this.#used + most > BATCH_BYTES) this.#handOver();
-    if (most > BATCH_BYTES) this.#enqueue(Buffer.from(line));
-    else this.#used += this.#batch.write(line, this.#used);
+    if (!this.#add(line)) this.#enqueueLong(line);
     this.#timer ??= setTimeout(() => {
       this.#handOver();
     }, BATCH_MS).unref();
@@ -85,10 +89,33 @@ export class LogOutput implements DestinationStream {
   /** Writes what waits, and comes back when it is written or can't be. What is being written already is left to the system. */
   flushSync(): void {
     this.#handOver({ start: false });
-    const deadline = performance.now() + LAST_WRITE_MS;
-    this.#queue.every((piece) => writeNow(this.#fd, piece, deadline));
-    this.#queue.length = 0;
+    const begun = performance.now();
+    for (const piece of this.#queue.splice(0)) {
+      const left = Math.max(0, this.#patienceMs - (performance.now() - begun));
+      if (!this.#output.writeNow(piece, left)) break;
+    }
+    this.#patienceMs = Math.max(0, this.#patienceMs - (performance.now() - begun));
     this.#waitingBytes = this.#writing?.length ?? 0;
+  }
+
+  /** @returns whether the line has room in one write, alone if need be. */
+  #add(line: string): boolean {
+    const most = line.length * MOST_BYTES_A_UNIT;
+    const bytes = this.#used + most > this.#writeBytes ? Buffer.byteLength(line) : most;
+    if (bytes > this.#writeBytes) return false;
+    if (this.#used + bytes > this.#writeBytes) this.#handOver();
+    this.#used += this.#batch.write(line, this.#used);
+    return true;
+  }
+
+  /** A file takes it as it is. Elsewhere it is shortened; what is no JSON goes out in pieces. */
+  #enqueueLong(line: string): void {
+    const shorter = this.#writeBytes === PIPE_WRITE_BYTES ? shortenLine(line, PIPE_WRITE_BYTES) : undefined;
+    if (shorter !== undefined && this.#add(shorter)) return;
+    this.#handOver();
+    const bytes = Buffer.from(line);
+    const step = this.#writeBytes === PIPE_WRITE_BYTES ? PIPE_WRITE_BYTES : bytes.length;
+    for (let at = 0; at < bytes.length; at += step) this.#enqueue(bytes.subarray(at, at + step));
   }
 
   #handOver({ start = true } = {}): void {
@@ -111,7 +138,7 @@ export class LogOutput implements DestinationStream {
   }
 
   #write(piece: Buffer): void {
-    write(this.#fd, piece, (error, written) => {
+    this.#output.write(piece, (error, written) => {
       if (error) this.#failed(piece, error.code ?? '');
       else this.#wrote(piece, written);
     });
@@ -119,6 +146,7 @@ export class LogOutput implements DestinationStream {
 
   #wrote(piece: Buffer, written: number): void {
     this.#waitingBytes -= written;
+    this.#patienceMs = LAST_WRITE_MS;
     if (written < piece.length) {
       this.#writing = piece.subarray(written);
       this.#write(this.#writing);
@@ -156,23 +184,4 @@ export class LogOutput implements DestinationStream {
     this.#lostLines = 0;
     this.#enqueue(Buffer.from(`${JSON.stringify(line)}\n`), { start: false });
   }
-}
-
-/** @returns whether it was written: not where the system refuses it, or a reader takes nothing until the deadline. */
-function writeNow(fd: number, piece: Buffer, deadline: number): boolean {
-  for (let done = 0; done < piece.length;) {
-    try {
-      // eslint-disable-next-line n/no-sync -- for the end of the process
-      done += writeSync(fd, piece, done);
-    } catch (error) {
-      const busy = BUSY.has((error as NodeJS.ErrnoException).code ?? '');
-      if (!busy || performance.now() > deadline) return false;
-      sleepNow(BUSY_RETRY_MS);
-    }
-  }
-  return true;
-}
-
-function sleepNow(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { isatty } from 'node:tty';
 import { format } from 'node:util';
 import {
   pino,
@@ -107,10 +108,8 @@ function isoTime(): () => string {
 }
 
 function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
-  if (format === 'pretty') {
-    const pretty = loadPretty();
-    if (pretty) return pretty({ colorize: process.stdout.isTTY, ignore: 'pid', sync: true });
-  }
+  const pretty = format === 'pretty' ? loadPretty() : undefined;
+  if (pretty) return prettyOutput(pretty);
   const { pm2LogFile } = loadLaunch();
   return pm2LogFile === undefined ? new LogOutput(1) : openPm2Log(pm2LogFile);
 }
@@ -137,10 +136,29 @@ function openPm2Log(file: string): DestinationStream {
   } as DestinationStream;
 }
 
+/** Only the text is pino-pretty's: its own way to stdout waits for the reader. */
+function prettyOutput({ prettyFactory }: PinoPretty): DestinationStream {
+  const pretty = prettyFactory({ colorize: isatty(1), ignore: 'pid' });
+  const output = new LogOutput(1);
+  return {
+    write: (line) => {
+      output.write(pretty(line));
+    },
+    flushSync: () => {
+      // eslint-disable-next-line n/no-sync -- pino's, for the end of the process
+      output.flushSync();
+    },
+  } as DestinationStream;
+}
+
+interface PinoPretty {
+  readonly prettyFactory: (options: object) => (line: string) => string;
+}
+
 /** pino-pretty is a devDependency: a host without it gets JSON. */
-function loadPretty(): ((options: object) => DestinationStream) | undefined {
+function loadPretty(): PinoPretty | undefined {
   try {
-    return createRequire(import.meta.url)('pino-pretty') as (options: object) => DestinationStream;
+    return createRequire(import.meta.url)('pino-pretty') as PinoPretty;
   } catch {
     return undefined;
   }

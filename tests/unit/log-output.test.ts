@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { LogOutput } from '../../src/runtime/log-output.ts';
+import { shortenLine } from '../../src/runtime/shorten-line.ts';
 import { until } from '../support/caches.ts';
 
 let files = 0;
@@ -164,5 +165,42 @@ describe('where the output takes nothing', () => {
     let calledBack = false;
     log.flush(() => (calledBack = true));
     expect(calledBack).toBe(true);
+  });
+});
+
+describe('a line that a pipe would not take whole', () => {
+  const record = (fields: object) => ({ level: 'info', time: 't', pid: 1, ...fields, msg: 'text' });
+  test.each<[string, object]>([
+    ['a long text', { text: 'x'.repeat(50_000) }],
+    ['a long text of characters with many bytes', { text: '\u0001€😀'.repeat(9000) }],
+    ['many fields', Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`field ${at}`, at]))],
+    [
+      'a deep error',
+      {
+        err: {
+          type: 'Error',
+          stack: 'x'.repeat(9000),
+          cause: { stack: 'y'.repeat(9000), errors: Array(90).fill('z'.repeat(90)) },
+        },
+      },
+    ],
+    ['long names', { ['x'.repeat(9000)]: 1, ['y'.repeat(9000)]: 2 }],
+    ['a long message', { msg: 'x'.repeat(50_000) }],
+  ])('is shortened: %s', (_what, fields) => {
+    const shorter = shortenLine(`${JSON.stringify({ ...record({}), ...fields })}\n`, 4096) ?? '';
+    expect(Buffer.byteLength(shorter)).toBeLessThanOrEqual(4096);
+    expect(shorter.indexOf('\n')).toBe(shorter.length - 1);
+    expect(JSON.parse(shorter)).toMatchObject({
+      level: 'info',
+      time: 't',
+      pid: 1,
+      shortened: true,
+      msg: expect.stringMatching(/^(?:text|x+)/),
+    });
+  });
+
+  test('is left alone when it is no JSON object', () => {
+    for (const line of ['text\n', '7\n', 'null\n', '{"a":\n'])
+      expect(shortenLine(line, 4096)).toBeUndefined();
   });
 });
