@@ -65,6 +65,10 @@ function knownError(thrown: unknown): HttpError | undefined {
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new HttpError(STATUS_CODES[status] ?? 'BAD_REQUEST', { cause: thrown });
   }
+  // No descriptor is left for a file or a connection: others are freed with the next response.
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    return new HttpError('UNAVAILABLE', { headers: { 'Retry-After': '1' }, cause: thrown });
+  }
   // zlib's errors, from a body whose Content-Encoding lies
   if (typeof code === 'string' && code.startsWith('Z_'))
     return new HttpError('BAD_REQUEST', { cause: thrown });

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Logger } from './logger.ts';
+import { residentMemory } from './resident-memory.ts';
 
 /** A process whose event loop is busy for a larger share of the time is not idle. Probes and a few requests are less. */
 const MAX_UTILIZATION = 0.05;
@@ -21,15 +22,16 @@ const MIN_GROWTH_BYTES = 16 * 1024 ** 2;
 export function releaseIdleMemory({ seconds, logger }: { seconds: number; logger: Logger }): void {
   if (seconds === 0) return;
   let last = performance.eventLoopUtilization();
+  const residentBytes = residentMemory();
   let leftBytes = 0;
   const check = () => {
     const current = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(current, last);
     last = current;
-    const before = process.memoryUsage.rss();
+    const before = residentBytes();
     if (utilization >= MAX_UTILIZATION || before - leftBytes < MIN_GROWTH_BYTES) return;
     collectGarbage();
-    leftBytes = process.memoryUsage.rss();
+    leftBytes = residentBytes();
     logger.debug({ rssBytes: { before, after: leftBytes } }, 'idle memory given back');
   };
   setInterval(check, seconds * 1000).unref();

@@ -38,6 +38,10 @@ export async function listen(server: Server, address: ListenAddress, names = APP
   } catch (error) {
     throw new Error(explain(error as NodeJS.ErrnoException, address, names), { cause: error });
   }
+  // A connection that can't be accepted, for want of a descriptor: that must not end the process.
+  server.on('error', () => {
+    server.closeIdleConnections();
+  });
   return server.address() as AddressInfo;
 }
 

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { RequestCounts } from '../connections.ts';
+import { residentMemory } from '../resident-memory.ts';
 import type { Beat } from './messages.ts';
 
 /** How often the event loop's delay is sampled, in milliseconds. */
@@ -9,6 +10,7 @@ const RESOLUTION_MS = 20;
 export function createPulse(counts: RequestCounts): () => Beat {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
+  const rssBytes = residentMemory();
   let last = performance.eventLoopUtilization();
   return () => {
     const current = performance.eventLoopUtilization();
@@ -18,7 +20,7 @@ export function createPulse(counts: RequestCounts): () => Beat {
     const delayMs = Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS);
     delay.reset();
     return {
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: rssBytes(),
       utilization: round(utilization, 3),
       delayMs: round(delayMs, 1),
       requests: counts.answered,

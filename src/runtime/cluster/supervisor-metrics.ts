@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import { residentMemory } from '../resident-memory.ts';
 import type { Status } from './status.ts';
 
 const WORKER_STATES = ['booting', 'ready', 'hung', 'leaving'] as const;
@@ -10,9 +11,7 @@ export function supervisorMetrics(read: () => Status): Registry {
   addGauge(registry, 'supervisor_generation', 'How often code was loaded: 1 at the start.', () => {
     return read().generation;
   });
-  addGauge(registry, 'supervisor_resident_memory_bytes', 'Memory of the primary.', () => {
-    return process.memoryUsage.rss();
-  });
+  addGauge(registry, 'supervisor_resident_memory_bytes', 'Memory of the primary.', residentMemory());
   addWorkers(registry, read);
   addCounter(registry, ['supervisor_restarts_total', 'Replaced workers by reason.', 'reason'], () => {
     const { crashes, hangs, bootFailures, recycled } = read().counts;
