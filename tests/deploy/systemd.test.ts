@@ -222,6 +222,43 @@ describeWithSystemd('systemd', (pm2Commands) => {
     }
   });
 
+  describe('with new settings', () => {
+    const checkAndRestart = async (settings: string) => {
+      await machine.write('/etc/app/app.env', settings);
+      return machine.run('sh', '-ec', documented('deploy/systemd/README.md', 'dist/doctor.js'));
+    };
+
+    test.each([
+      ['PORT', 'STORE=memory\nPORT=a port\n'],
+      ['SESSION_IDLE_MINUTES', 'STORE=memory\nSESSION_IDLE_MINUTES=0\n'],
+      ['Redis', 'REDIS_URL=redis://127.0.0.1:6379\n'],
+    ])(
+      '%s: the doctor finds what is wrong, and the app goes on without a restart',
+      async (name, settings) => {
+        await start('app');
+        const before = await primary();
+        const load = await visit();
+        const { code, stdout } = await checkAndRestart(settings);
+        expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(`^error: .*${name}`) });
+        await load.more(50);
+        const counts = await load.stop();
+        expect(counts).toMatchObject(allAnswered(counts));
+        expect(await primary()).toBe(before);
+      },
+    );
+
+    test('good ones are taken, and no request fails', async () => {
+      await start('app');
+      const before = await primary();
+      const load = await visit();
+      expect(await checkAndRestart('STORE=memory\nLOG_LEVEL=warn\n')).toMatchObject({ code: 0 });
+      await load.more(50);
+      const counts = await load.stop();
+      expect(counts).toMatchObject(allAnswered(counts));
+      expect(await primary()).not.toBe(before);
+    });
+  });
+
   describe('with the socket unit, when the app does not start', () => {
     /** One client, in a connection of its own; what curl says to it. */
     const visitor = async () =>
