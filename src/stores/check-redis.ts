@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Config } from '../config.ts';
 import type { RedisTarget } from '../config/redis-url.ts';
+import { toError } from '../runtime/thrown.ts';
 import { connectionErrorOf, createRedisClient, type RedisClient } from './redis-client.ts';
 import { isLastingRefusal, isRefusal, publicReason } from './redis-errors.ts';
 
@@ -45,7 +46,7 @@ export async function findRedisProblem(
   };
   const failed: { readonly command: string; readonly error: Error }[] = [];
   for (const [command, attempt] of Object.entries(attempts)) {
-    const error = await attempt().then(() => undefined, asError);
+    const error = await attempt().then(() => undefined, toError);
     if (error) failed.push({ command, error });
     // Where Redis does not answer, the other commands would wait as long.
     if (error && !isRefusal(error)) break;
@@ -73,10 +74,6 @@ async function findMismatch(client: RedisClient, target: RedisTarget): Promise<s
   if ((is('db') ?? String(db)) !== String(db)) return `not in database ${db}`;
   if ((is('user') ?? user) !== user) return 'not logged in as the user of REDIS_URL';
   return undefined;
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error('unknown');
 }
 
 /**
@@ -152,6 +149,6 @@ export async function checkRedis(config: Pick<Config, 'REDIS_URL' | 'REDIS_KEY_P
     const problem = await withRedis(target, (client) => findRedisProblem(client, { target, prefix }));
     return problem ? [`Redis can't be used: ${problem.detail}`] : [];
   } catch (error) {
-    return [`Redis can't be reached: ${asError(error).message}`];
+    return [`Redis can't be reached: ${toError(error).message}`];
   }
 }
