@@ -4,10 +4,11 @@ import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { AppCopy } from '../support/app-copy.ts';
 import { AppProcess } from '../support/app-process.ts';
+import { TEST_SECRET } from '../support/config.ts';
 import { until } from '../support/deploy/until.ts';
 import { freePort } from '../support/redis-server.ts';
 
-const PRODUCTION = { NODE_ENV: 'production', STORE: 'memory', SESSION_SECRETS: 's3cr3t-'.repeat(8) };
+const PRODUCTION = { NODE_ENV: 'production', STORE: 'memory', SESSION_SECRETS: TEST_SECRET };
 const SERVER = 'dist/server.js';
 const CLUSTER = 'dist/cluster.js';
 const ENTRIES = [SERVER, CLUSTER];

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { inspectConfig, loadControlSocket } from '../../src/config.ts';
+import { TEST_SECRET as secret } from '../support/config.ts';
 
-const secret = 'k'.repeat(16) + 'l'.repeat(16);
 const PRODUCTION = `NODE_ENV=production\nSTORE=memory\nSESSION_SECRETS=${secret}\n`;
 
 let folder: string;
