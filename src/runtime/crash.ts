@@ -1,3 +1,4 @@
+import { loadLaunch } from '../config.ts';
 import type { Logger } from './logger.ts';
 import { openOutput } from './output.ts';
 import { stackOf, toError } from './thrown.ts';
@@ -30,5 +31,10 @@ export function logCrashes(logger: Logger): void {
  * @param patienceMs - how long to wait for a reader that takes nothing, in milliseconds.
  */
 export function printNow(text: string, patienceMs = 2000): void {
+  // There, stderr is PM2's own; what is for the app's log goes through the stream that PM2 has replaced.
+  if (loadLaunch().pm2Instance !== undefined) {
+    process.stderr.write(text);
+    return;
+  }
   openOutput(2).writeNow(Buffer.from(text), patienceMs);
 }

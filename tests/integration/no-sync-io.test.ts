@@ -58,7 +58,7 @@ async function quiet(process: AppProcess): Promise<void> {
 }
 
 /** Random bytes come from memory: OpenSSL's generator asks the system for a seed at the start, and waits for nothing. */
-const RANDOM = /^ *at (?:requestId|randomBytesSync) \(/m;
+const RANDOM = /^ *at randomFillSync \(node:internal\/crypto\/random/;
 
 /** The warnings, each with its stack, but for those of random bytes. */
 function warningsIn(stderr: string): string[] {

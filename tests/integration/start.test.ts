@@ -219,7 +219,8 @@ test('several problems are one write: PM2 keeps only the first', async () => {
       "process.on('exit', () => console.log(`writes: ${writes}`));\n",
   );
   const app = new AppProcess(
-    { NODE_ENV: 'production' },
+    // As PM2 starts it.
+    { NODE_ENV: 'production', NODE_APP_INSTANCE: '0' },
     {
       entry: copy.file(SERVER),
       nodeArgs: ['--import', copy.file('count.mjs')],
