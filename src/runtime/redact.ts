@@ -3,7 +3,10 @@ export const REDACTED = '[redacted]';
 
 /** Parts of names, folded as by `fold`, whose values are secrets. Plain words: they take linear time on any name. */
 const SECRET =
-  /token|secret|passw|passphrase|passcode|pwd|cookie|credential|authori[sz]ation|session|sessid|signature|jwt|(?:api|access|private|signing|encryption|shared)key|[cx]srf|bearer|^otp|(?:auth|otp|sid)$|^(?:pass|pw|pin|sig|cvv|cvc)$/;
+  /token|secret|passw|passphrase|passcode|pwd|cookie|credential|authori[sz]ation|session|sessid|signature|hmac|jwt|(?:api|access|account|auth|private|signing|encryption|master|shared|storage|subscription)key|(?:onetime|verification|recovery)code|[cx]srf|bearer|^otp|(?:auth|otp|sid|creds)$|^(?:pass|pw|pin|sig|cvv|cvc)$/;
+
+/** `dbPass`, `DB_PASS`; folded, a compass would be one too. */
+const LAST_WORD_IS_PASS = /(?:[^A-Za-z0-9](?:pass|PASS|Pass)|[a-z0-9]Pass)$/;
 
 /** In a query these are secrets too (OAuth, signed URLs, SAML, CAS). As fields of a log they are anything. */
 const SECRET_IN_QUERY = /^(?:code|key|ticket|assertion|samlresponse)$/;
@@ -16,12 +19,12 @@ const MAX_JSON = 65_536;
 
 /** Whether a field, header or property of this name holds a secret, whatever its case and separators. */
 export function isSecretName(name: string): boolean {
-  return SECRET.test(fold(name));
+  return SECRET.test(fold(name)) || LAST_WORD_IS_PASS.test(name);
 }
 
 function isSecretParameter(name: string): boolean {
-  const folded = fold(name);
-  return SECRET.test(folded) || SECRET_IN_QUERY.test(folded);
+  const decoded = decodeAll(name);
+  return isSecretName(decoded) || SECRET_IN_QUERY.test(fold(decoded));
 }
 
 function fold(name: string): string {
@@ -40,20 +43,31 @@ export function redactUrl(url: string): string {
 function redactLevel(url: string, levels: number): string {
   if (!/[=@%]/.test(url)) return url;
   const withoutUser = url.includes('@') ? url.replace(/\/\/[^/?#\s"'<>]*@/g, `//${REDACTED}@`) : url;
-  return withoutUser.replace(/[^&;?#]+/g, (piece) => redactPiece(piece, levels));
+  return withoutUser.replace(/[^&]+/g, (parameter) => redactParameter(parameter, levels));
+}
+
+/** Up to the next `&`. What stands between other separators behind a secret may be the rest of it, if it has no name. */
+function redactParameter(parameter: string, levels: number): string {
+  let wasSecret = false;
+  return parameter.replace(/[^;?#]+/g, (piece) => {
+    const shown = wasSecret && !piece.includes('=') ? REDACTED : redactPiece(piece, levels);
+    wasSecret = shown !== piece;
+    return shown;
+  });
 }
 
 /** One `name=value`, or a path. */
 function redactPiece(piece: string, levels: number): string {
   if (!/[=%]/.test(piece)) return piece;
   const parts = piece.split('=');
-  const secret = parts.findIndex((part, at) => at < parts.length - 1 && isSecretParameter(decode(part)));
+  const secret = parts.findIndex((part, at) => at < parts.length - 1 && isSecretParameter(part));
   if (secret !== -1) return `${parts.slice(0, secret + 1).join('=')}=${REDACTED}`;
   const start = piece.indexOf('=') + 1;
   const value = piece.slice(start);
   const decoded = decode(value);
-  if (decoded === value) return piece;
-  const isHarmless = levels > 0 && redactLevel(decoded, levels - 1) === decoded;
+  const isCredential = namesSecret(decoded) || /^bearer[ +]/i.test(decoded);
+  if (decoded === value && !isCredential) return piece;
+  const isHarmless = !isCredential && levels > 0 && redactLevel(decoded, levels - 1) === decoded;
   return isHarmless ? piece : piece.slice(0, start) + REDACTED;
 }
 
@@ -65,11 +79,22 @@ function decode(text: string): string {
   );
 }
 
+/** A name that is encoded more often than a URL in a URL stays as it is. */
+function decodeAll(name: string): string {
+  let decoded = decode(name);
+  for (let level = 0; level < MAX_LEVELS && decoded.includes('%'); level++) decoded = decode(decoded);
+  return decoded;
+}
+
 /** Most texts have nothing of what `redactText` looks for; the first of the two is the quicker one. */
 const MAYBE_SUSPECT = /[ =:[{\r]|^x-/i;
-const SUSPECT = /[=\r]|:\/\/|^\s*[[{]|(?:basic|bearer|digest|negotiate) |authorization:|cookie:|^x-/i;
+const SUSPECT =
+  /[=\r]|:\/\/|:\s?\\*["']|^\s*[[{]|(?:basic|bearer|digest|negotiate) |authorization:|cookie:|(?:^|\n)x-/i;
 
-const CREDENTIALS = /\bbearer +[^\s"',]+|^(?:basic|digest|negotiate) +\S.*$/gi;
+const CREDENTIALS = /\bbearer +[^\s"',]+|(?:^|\bauthorization: *)(?:basic|digest|negotiate) +\S.*$/gi;
+
+/** A name and the quote that begins its value, as JSON and `util.inspect` write them. */
+const NAMED = /(?<![\w.-])(?<name>[\w.-]{1,64})\\*["']?\s?[:=]\s?(?<quote>\\*["'])/g;
 
 const HTTP_SECRET = /^(?:(?:proxy-)?authorization|(?:set-)?cookie2?|x-[\w-]*)$/i;
 
@@ -82,23 +107,45 @@ export function redactText(text: string): string {
   if (/^[\w.-]+=\S*$/.test(text)) return redactWord(text);
   const json = redactJson(text);
   if (json !== undefined) return json;
-  return text
-    .split('\r\n')
-    .map((line, _, lines) => redactLine(line, lines.length > 1))
-    .join('\r\n');
+  const amongHeaders = text.includes('\r\n');
+  // With the line ends between the lines.
+  const lines = text.split(/(\r?\n)/);
+  return lines.map((line) => redactLine(line, amongHeaders)).join('');
 }
 
 /** A line that may be a header. On its own, only a header of HTTP is one: an error's stack begins with `Name: ` too. */
 function redactLine(line: string, amongHeaders: boolean): string {
   const name = line.slice(0, Math.max(0, line.indexOf(':')));
   if ((amongHeaders || HTTP_SECRET.test(name)) && isSecretName(name)) return `${name}: ${REDACTED}`;
-  return line.replace(/\S+/g, redactWord).replace(CREDENTIALS, (found) => {
-    return `${found.slice(0, found.indexOf(' '))} ${REDACTED}`;
-  });
+  return redactNamed(line)
+    .replace(/\S+/g, redactWord)
+    .replace(CREDENTIALS, (found) => {
+      return `${found.slice(0, found.indexOf(' '))} ${REDACTED}`;
+    });
+}
+
+/** Quoted values behind their name, be it in the middle of a text. */
+function redactNamed(line: string): string {
+  let shown = '';
+  let from = 0;
+  for (const match of line.matchAll(NAMED)) {
+    const { name = '', quote = '' } = match.groups ?? {};
+    if (match.index < from || !isSecretName(name)) continue;
+    const start = match.index + match[0].length;
+    shown += line.slice(from, start) + REDACTED;
+    from = endOfQuote(line, start, quote);
+  }
+  return shown + line.slice(from);
+}
+
+function endOfQuote(line: string, start: number, quote: string): number {
+  let end = line.indexOf(quote, start);
+  while (end > start && line[end - 1] === '\\') end = line.indexOf(quote, end + 1);
+  return end === -1 ? line.length : end;
 }
 
 function redactWord(word: string): string {
-  if (/:\/\/|[?&]/.test(word)) return redactUrl(word);
+  if (/:\/\/|[?&;]/.test(word)) return redactUrl(word);
   const equals = word.indexOf('=');
   return equals > 0 && isSecretName(word.slice(0, equals)) ? `${word.slice(0, equals)}=${REDACTED}` : word;
 }

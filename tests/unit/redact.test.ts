@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isSecretName, redactUrl } from '../../src/runtime/redact.ts';
+import { isSecretName, redactText, redactUrl } from '../../src/runtime/redact.ts';
 
 const twice = (text: string) => encodeURIComponent(encodeURIComponent(text));
 
@@ -27,6 +27,11 @@ describe('secrets in a URL are replaced:', () => {
     ['http://u:sekrit@host:80/path?a=1', 'http://[redacted]@host:80/path?a=1'],
     ['http://sekrit@host/', 'http://[redacted]@host/'],
     ['/path;token=sekrit/more?a=1', '/path;token=[redacted]?a=1'],
+    ['to%256ben=sekrit&to%25256ben=sekrit', 'to%256ben=[redacted]&to%25256ben=[redacted]'],
+    ['token=sek;rit?sekrit&page=2', 'token=[redacted];[redacted]?[redacted]&page=2'],
+    ['params={"pin":1,"token":"sekrit"}', 'params=[redacted]'],
+    [`params=${encodeURIComponent('{"a":{"pass_word":"sekrit"}}')}&a=1`, 'params=[redacted]&a=1'],
+    ['h=Bearer%20sekrit&i=bearer+sekrit', 'h=[redacted]&i=[redacted]'],
   ])('%s', (url, shown) => {
     expect(redactUrl(url)).toBe(shown);
     // Once more, as the logger does with what it is given.
@@ -40,6 +45,36 @@ describe('secrets in a URL are replaced:', () => {
       expect(redactUrl(`/x?a=1&${form}=sekrit`)).toBe(`/x?a=1&${form}=[redacted]`);
     }
   });
+});
+
+describe('secrets in a text are replaced:', () => {
+  test.each([
+    ['the body was {"token":"sekrit","page":1}', 'the body was {"token":"[redacted]","page":1}'],
+    [
+      'was "{\\"a\\":1,\\"token\\":\\"sekrit\\"}" then',
+      'was "{\\"a\\":1,\\"token\\":\\"[redacted]\\"}" then',
+    ],
+    ["{ user: 'a', passWord: 'it\\'s sekrit' }", "{ user: 'a', passWord: '[redacted]' }"],
+    ["host=a password='a sekrit' port=1", 'host=a password=[redacted] port=1'],
+    ['{"token":"sekrit', '[16 characters with secrets]'],
+    ['Server=a b;User=u;Password=sekrit;Database=d', 'Server=a b;User=u;Password=[redacted];Database=d'],
+    [
+      'GET / HTTP/1.1\nx-api-key: sekrit\ncookie: a=sekrit\nhost: a',
+      'GET / HTTP/1.1\nx-api-key: [redacted]\ncookie: [redacted]\nhost: a',
+    ],
+    ['GET / HTTP/1.1\r\nsid: sekrit\r\nhost: a\r\n', 'GET / HTTP/1.1\r\nsid: [redacted]\r\nhost: a\r\n'],
+    ["curl -H 'Authorization: Basic sekrit'", "curl -H 'Authorization: [redacted]"],
+  ])('%s', (text, shown) => {
+    expect(redactText(text)).toBe(shown);
+    expect(redactText(shown)).toBe(shown);
+  });
+
+  test.each(['Unexpected token x', 'name: "token", page: 2', 'a: b; c: d', 'Error: no\n    at x-y: 1'])(
+    'nothing else is: %s',
+    (text) => {
+      expect(redactText(text)).toBe(text);
+    },
+  );
 });
 
 test.each([
@@ -66,6 +101,10 @@ test('names are told by what they hold', () => {
     'clientSecret',
     'oAuth',
     'connect.sid',
+    'DB_PASS',
+    'smtpPass',
+    'Ocp-Apim-Subscription-Key',
+    'awsCreds',
   ];
   const harmless = [
     'author',
