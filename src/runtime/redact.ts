@@ -48,6 +48,7 @@ function redactLevel(url: string, levels: number): string {
 
 /** Up to the next `&`. What stands between other separators behind a secret may be the rest of it, if it has no name. */
 function redactParameter(parameter: string, levels: number): string {
+  if (!/[;?#]/.test(parameter)) return redactPiece(parameter, levels);
   let wasSecret = false;
   return parameter.replace(/[^;?#]+/g, (piece) => {
     const shown = wasSecret && !piece.includes('=') ? REDACTED : redactPiece(piece, levels);
@@ -64,6 +65,7 @@ function redactPiece(piece: string, levels: number): string {
   if (secret !== -1) return `${parts.slice(0, secret + 1).join('=')}=${REDACTED}`;
   const start = piece.indexOf('=') + 1;
   const value = piece.slice(start);
+  if (!/[%"\s+]/.test(value)) return piece;
   const decoded = decode(value);
   const isCredential = namesSecret(decoded) || /^bearer[ +]/i.test(decoded);
   if (decoded === value && !isCredential) return piece;
@@ -126,6 +128,7 @@ function redactLine(line: string, amongHeaders: boolean): string {
 
 /** Quoted values behind their name, be it in the middle of a text. */
 function redactNamed(line: string): string {
+  if (!/["']/.test(line)) return line;
   let shown = '';
   let from = 0;
   for (const match of line.matchAll(NAMED)) {
