@@ -1,5 +1,6 @@
 import type { RequestHandler, Router } from 'express';
 import { HttpError, thrownError } from './errors.ts';
+import { isPromiseLike } from './result.ts';
 
 type Handlers = RequestHandler | readonly RequestHandler[];
 
@@ -33,13 +34,21 @@ export function route(router: Router, path: string, methods: Methods): void {
   });
 }
 
-/** Express takes a falsy value that a handler throws for `next()`, and so would let a request past its guard. */
+/**
+ * Express takes a falsy value that a handler throws for `next()`, and `'route'` and `'router'`, thrown or rejected with,
+ * for a word to leave: each would let a request past its guard.
+ */
 function strict(handler: RequestHandler): RequestHandler {
+  const fail = (thrown: unknown) => {
+    throw thrownError(thrown);
+  };
   return (req, res, next) => {
     try {
-      return handler(req, res, next);
+      const result: unknown = handler(req, res, next);
+      // What Express awaits is of its own kind, a promise.
+      return isPromiseLike(result) ? Promise.resolve(result).catch(fail) : undefined;
     } catch (thrown) {
-      throw thrownError(thrown);
+      fail(thrown);
     }
   };
 }
