@@ -30,6 +30,8 @@ export function isPromiseLike(result: unknown): result is PromiseLike<unknown> {
  */
 export function sendResult(res: ExpressResponse, result: unknown): Promise<void> | undefined {
   if (typeof result !== 'object' || result === null) return undefined;
+  // What `req.on` and `req.resume` return, in a handler of one expression: nobody means to send that back.
+  if (result === res.req) return undefined;
   if (isStream(result)) return sendBody(res, result);
   if (isResponse(result)) return sendResponse(res, result);
   if (result instanceof Blob) return sendResponse(res, new Response(result));

@@ -54,6 +54,17 @@ describe('what a handler returns is sent:', () => {
     expect([response.status, await response.text()]).toEqual([200, 'hello']);
   });
 
+  test('but not the request, which `req.on` returns', async () => {
+    const { url } = await start((app) =>
+      app.post(
+        '/',
+        wrap((req, res) => req.on('end', () => setImmediate(() => res.json('own'))).resume()),
+      ),
+    );
+    const response = await fetch(url, { method: 'POST', body: 'echo' });
+    expect(await response.text()).toBe('"own"');
+  });
+
   test('a Response, with its status and headers', async () => {
     const { url } = await start((app) =>
       app.get(
