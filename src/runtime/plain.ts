@@ -122,6 +122,8 @@ class Plainer {
     let json: unknown;
     try {
       json = Reflect.apply(toJSON, value, ['']);
+      // One that is async and fails: nobody else has its promise.
+      if (types.isPromise(json)) json.catch(() => undefined);
     } catch {
       return undefined;
     }

@@ -116,6 +116,7 @@ describe('is made plain:', () => {
       },
       { a: 1 },
     ],
+    ['a toJSON that rejects', { toJSON: () => Promise.reject(new Error('no')) }, '[Promise]'],
     [
       'a toJSON that is itself',
       {
