@@ -11,7 +11,7 @@ export function wellFormed(): RequestHandler {
 }
 
 /** A name or an address, and a port; not what else fits into a URL: `user@`, a path, white space. */
-const HOST = /^[^\s/?#@\\"'<>^`{|}\u0080-\uffff]*$/;
+const HOST = /^(?:\[[\da-f:.]+\]|[^\s/?#@:[\]\\"'<>^`{|}\u0080-\uffff]*)(?::\d{0,5})?$/i;
 
 /**
  * Links, redirects and cache keys are made of it, and who of two hosts is meant, each program on the way may see otherwise.

@@ -234,6 +234,8 @@ describe('what is hardly HTTP', () => {
     ],
     ['two Hosts', 'GET /things HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n', 400],
     ['a Host that is none', 'GET /things HTTP/1.1\r\nHost: u@a/b\r\nConnection: close\r\n\r\n', 400],
+    ['a Host with two ports', 'GET /things HTTP/1.1\r\nHost: a:80:b\r\nConnection: close\r\n\r\n', 400],
+    ['half an IPv6 Host', 'GET /things HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n', 400],
     [
       'a body too large, of which little has come',
       'POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\nConnection: close\r\n\r\n{',
