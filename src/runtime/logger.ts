@@ -14,6 +14,7 @@ import {
 import { loadLaunch, type Config } from '../config.ts';
 import { createPlainFields, type PlainFields } from './log-fields.ts';
 import { LogOutput } from './log-output.ts';
+import { UNREADABLE } from './plain-objects.ts';
 import { toPlain } from './plain.ts';
 import { redactText } from './redact.ts';
 import { describe } from './thrown.ts';
@@ -83,14 +84,34 @@ function messageOf({ msg, err }: Record<string, unknown>): string | undefined {
   return msg === undefined && typeof message === 'string' ? message : undefined;
 }
 
-/** A logger whose children get plain data, too. */
+/** A logger whose children get plain data, too, also from serializers of their own. */
 function withPlainBindings(logger: Logger, plainFields: PlainFields): Logger {
   const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
     const plain = plainFields(bindings);
+    const given = options ? [plain, withPlainResults(options)] : [plain];
     // eslint-disable-next-line @typescript-eslint/unbound-method -- bound to this very logger by Reflect.apply
-    return Reflect.apply(logger.child, this, options ? [plain, options] : [plain]) as Logger;
+    return Reflect.apply(logger.child, this, given) as Logger;
   };
-  return Object.create(logger, { child: { value: child } }) as Logger;
+  const setBindings = function (this: Logger, bindings: Bindings): void {
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- as above
+    Reflect.apply(logger.setBindings, this, [plainFields(bindings)]);
+  };
+  return Object.create(logger, { child: { value: child }, setBindings: { value: setBindings } }) as Logger;
+}
+
+function withPlainResults({ serializers, ...options }: ChildLoggerOptions): ChildLoggerOptions {
+  if (!serializers) return options;
+  const plain = { ...serializers };
+  for (const [name, serialize] of Object.entries(serializers)) {
+    plain[name] = (value: unknown): unknown => {
+      try {
+        return toPlain(serialize(value));
+      } catch {
+        return UNREADABLE;
+      }
+    };
+  }
+  return { ...options, serializers: plain };
 }
 
 /** pino's isoTime, which makes the text anew for each line, while many lines fall into one millisecond. */

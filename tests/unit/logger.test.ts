@@ -143,6 +143,29 @@ describe('logs, and never throws:', () => {
     ]);
   });
 
+  test('what a child gets later, and what its own serializers make', () => {
+    const log = new LogLines();
+    const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
+    const serializers = {
+      user: (id: unknown) => ({ id, password: 'sekrit' }),
+      broken: () => {
+        throw new Error('no');
+      },
+    };
+    const child = logger.child({ a: 1 }, { serializers });
+    child.setBindings({ token: 'sekrit', at: gone.proxy });
+    child.info({ user: 7, broken: 1 }, 'text');
+    expect(log.lines).toEqual([
+      expect.objectContaining({
+        a: 1,
+        token: '[redacted]',
+        at: '[unreadable]',
+        user: { id: 7, password: '[redacted]' },
+        broken: '[unreadable]',
+      }),
+    ]);
+  });
+
   test('a level that is changed later is that of children, too', () => {
     const log = new LogLines();
     const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
