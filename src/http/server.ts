@@ -3,6 +3,7 @@ import type { Express, Request, Response } from 'express';
 import finalhandler from 'finalhandler';
 import type { Config } from '../config.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { describe } from '../runtime/thrown.ts';
 import { answerClientErrors, refuseTarget } from './client-errors.ts';
 import { pipelining } from './pipelining.ts';
 import { readTarget } from './target.ts';
@@ -71,7 +72,15 @@ function listenerOf(app: Express, logger: Logger): RequestListener {
       refuseTarget(req, res, logger);
       return;
     }
-    const lastWord = finalhandler(req, res, { env: app.get('env') as string, onerror });
+    const answer = finalhandler(req, res, { env: app.get('env') as string, onerror });
+    const lastWord = (thrown?: unknown) => {
+      try {
+        answer(thrown);
+      } catch {
+        // Something that can't be looked at was thrown: finalhandler reads its status and its headers.
+        answer(new Error(describe(thrown)));
+      }
+    };
     app(req as Request, res as Response, lastWord);
   };
   return (req, res) => {

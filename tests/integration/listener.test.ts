@@ -114,6 +114,33 @@ test('an error that no error handler took is logged', async () => {
   ]);
 });
 
+test.each<[string, () => unknown]>([
+  [
+    'whose status cannot be read',
+    () => ({
+      get status(): never {
+        throw new Error('no status');
+      },
+    }),
+  ],
+  [
+    'that is a proxy of nothing',
+    () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return proxy;
+    },
+  ],
+])('something thrown %s, and no error handler took, is a 500', async (_name, make) => {
+  const { port, log } = await listen(
+    express().use(() => {
+      throw make();
+    }),
+  );
+  expect(await ask(port, '/')).toMatch(/^HTTP\/1.1 500 /);
+  expect(await log.waitFor(1)).toEqual([expect.objectContaining({ level: 'error' })]);
+});
+
 const UNREADABLE = [
   'http://[',
   'http://',
