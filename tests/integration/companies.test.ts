@@ -257,6 +257,8 @@ describe('PATCH /api/companies/:id', () => {
     ['a website with an empty user name', { website: 'https://@evil.example' }],
     ['a website with a user name behind odd slashes', { website: 'https:\\\\\\a@evil.example' }],
     ['a website with a user name behind no slashes', { website: 'https:a@evil.example' }],
+    ['a website with a backslash before an @', { website: 'https://evil.example\\@bank.example' }],
+    ['a website behind a control character', { website: '\u0000https://example.com' }],
     ['a script as website', { website: 'javascript:alert(1)' }],
     ['a polluted prototype', JSON.parse('{"__proto__":{"admin":true}}') as object],
     ['a constructor', { constructor: { prototype: { admin: true } } }],

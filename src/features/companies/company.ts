@@ -40,6 +40,8 @@ const changeable = {
     v.trim(),
     // Tabs and line breaks, which a URL parser passes over.
     v.transform((text) => text.replace(/[\t\n\r]/g, '')),
+    // Other control characters, and backslashes, which are slashes to a browser and part of a user name to others.
+    v.regex(/^[^\\\p{Cc}]*$/u, NO_WEBSITE),
     v.check(isWebsite, NO_WEBSITE),
   ),
 };
