@@ -56,11 +56,19 @@ async function redisFindings({ config }: ConfigReport): Promise<Finding[]> {
 export function fileFindings(path: string): Finding[] {
   // Windows has no such permissions.
   if (process.platform === 'win32') return [];
-  // eslint-disable-next-line n/no-sync -- nothing is served here
-  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  const mode = modeOf(path);
   const who = [mode & 0o004 && 'readable by everybody', mode & 0o022 && 'writable by others'].filter(Boolean);
   if (who.length === 0) return [];
   return [{ check: 'files', level: 'error', message: `${path} is ${who.join(' and ')}: chmod 640, or 600` }];
+}
+
+function modeOf(path: string): number {
+  try {
+    // eslint-disable-next-line n/no-sync -- nothing is served here
+    return statSync(path).mode;
+  } catch {
+    return 0;
+  }
 }
 
 async function clockFindings({ config }: ConfigReport): Promise<Finding[]> {

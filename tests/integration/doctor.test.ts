@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { fileFindings, limitFindings } from '../../src/doctor/checks.ts';
 import { endOfLife } from '../../src/doctor/node-releases.ts';
@@ -92,6 +92,26 @@ describe('npm run doctor', () => {
     const { code, findings } = await examine(PRODUCTION);
     expect(code).toBe(1);
     expect(findings[0]).toMatch(/^error: config: .*\.env is not a regular file/);
+  });
+
+  test.each([
+    ['a link to itself', '.env', '.env'],
+    ['a link to nothing', 'nowhere', '.env'],
+    ['a path through a file', 'dist/server.js/x', '.env'],
+  ])('still reports when .env is %s', async (_what, target, name) => {
+    await symlink(target, copy.file(name));
+    const { code, ok, findings } = await examine(PRODUCTION);
+    expect({ code, ok }).toEqual({ code: 1, ok: false });
+    expect(findings).toEqual([expect.stringMatching(/^error: config: .*\.env /)]);
+  });
+
+  test('still reports when a KEY_FILE can not be looked at', async () => {
+    await symlink('loop', copy.file('loop'));
+    for (const file of ['loop', 'dist/server.js/x']) {
+      const { code, findings } = await examine({ ...PRODUCTION, USERS_FILE: copy.file(file) });
+      expect(code).toBe(1);
+      expect(findings).toEqual([expect.stringMatching(/^error: config: USERS_FILE can't be read/)]);
+    }
   });
 
   test.each(['--jsno', 'all', '--json=yes'])('%s is wrong usage: 2', async (argument) => {
