@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Config } from '../config.ts';
 import type { RedisTarget } from '../config/redis-url.ts';
 import { toError } from '../runtime/thrown.ts';
+import { RedisNames } from './cache/names.ts';
 import { connectionErrorOf, createRedisClient, type RedisClient } from './redis-client.ts';
 import { isLastingRefusal, isRefusal, publicReason } from './redis-errors.ts';
 
@@ -28,8 +29,8 @@ const KEY_MS = 10_000;
 const RENEW = `return redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
 
 /**
- * Checks that this connection is what `REDIS_URL` asks for (database, user), and that one key under our prefix can be
- * written, read, renewed by a script, and deleted. Rejects never.
+ * Checks that this connection is what `REDIS_URL` asks for (database, user), that one key under our prefix can be written,
+ * read, renewed by a script, and deleted, and that purges can be published. Rejects never.
  */
 export async function findRedisProblem(
   client: RedisClient,
@@ -43,6 +44,7 @@ export async function findRedisProblem(
     GET: () => client.get(key),
     EVAL: () => client.eval(RENEW, 1, key, KEY_MS),
     DEL: () => client.del(key),
+    PUBLISH: () => client.publish(checkChannel(prefix), ''),
   };
   const failed: { readonly command: string; readonly error: Error }[] = [];
   for (const [command, attempt] of Object.entries(attempts)) {
@@ -54,14 +56,36 @@ export async function findRedisProblem(
   return summary(failed);
 }
 
+/** The same of a connection that only listens: whether it may hear purges. */
+export async function findListenProblem(
+  client: RedisClient,
+  { prefix }: Pick<RedisCheckOptions, 'prefix'>,
+): Promise<RedisProblem | undefined> {
+  const channel = checkChannel(prefix);
+  const attempt = client.subscribe(channel).then(() => client.unsubscribe(channel));
+  const error = await attempt.then(() => undefined, toError);
+  // Whether Redis is there is for the events of the connection to say; a Cluster's subscriber may just be on its way.
+  return error && isRefusal(error) ? summary([{ command: 'SUBSCRIBE', error }]) : undefined;
+}
+
+/** Beside the real ones, so that the same rules on channels apply. */
+function checkChannel(prefix: string): string {
+  return `${new RedisNames(prefix).channel}:check`;
+}
+
+/** Without these, sessions and data work as ever; only a change is not confirmed, or is looked up at each request. */
+const CHANNEL_COMMANDS = ['PUBLISH', 'SUBSCRIBE'];
+
 function summary(failed: readonly { command: string; error: Error }[]): RedisProblem | undefined {
   const worst = failed.find(({ error }) => isLastingRefusal(error)) ?? failed[0];
   if (!worst) return undefined;
   const commands = failed.map(({ command }) => command).join(', ');
   return {
     reason: `${commands}: ${publicReason(worst.error)}`,
-    detail: `${commands} of our keys failed: ${worst.error.message}`,
-    lasting: isLastingRefusal(worst.error),
+    detail: `${commands} of our keys or channels failed: ${worst.error.message}`,
+    lasting: failed.some(
+      ({ command, error }) => isLastingRefusal(error) && !CHANNEL_COMMANDS.includes(command),
+    ),
   };
 }
 
@@ -146,8 +170,11 @@ export async function checkRedis(config: Pick<Config, 'REDIS_URL' | 'REDIS_KEY_P
   const { REDIS_URL: target, REDIS_KEY_PREFIX: prefix } = config;
   if (!target) return [];
   try {
-    const problem = await withRedis(target, (client) => findRedisProblem(client, { target, prefix }));
-    return problem ? [`Redis can't be used: ${problem.detail}`] : [];
+    const problems = await withRedis(target, async (client) => [
+      await findRedisProblem(client, { target, prefix }),
+      await findListenProblem(client, { prefix }),
+    ]);
+    return problems.flatMap((problem) => (problem ? [`Redis can't be used: ${problem.detail}`] : []));
   } catch (error) {
     return [`Redis can't be reached: ${toError(error).message}`];
   }

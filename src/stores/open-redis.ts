@@ -30,7 +30,8 @@ export async function openRedis(config: Config, logger: Logger, metrics: Metrics
     sessions: createRedisSessionStore({ redis, config, logger }),
     cache,
     isUp: () => redis.isUp(),
-    problem: () => redis.problem(),
+    // While the subscriber is away, nothing is wrong: what is in memory is looked up in Redis meanwhile.
+    problem: () => redis.problem() ?? (subscriber.isUp() ? subscriber.problem() : undefined),
     close: async () => {
       await cache.close();
       await Promise.all([redis.close(), subscriber.close()]);

@@ -1,6 +1,12 @@
 import type { Config } from '../config.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { findRedisProblem, watchErrors, type RedisCheckOptions, type RedisProblem } from './check-redis.ts';
+import {
+  findListenProblem,
+  findRedisProblem,
+  watchErrors,
+  type RedisCheckOptions,
+  type RedisProblem,
+} from './check-redis.ts';
 import { createRedisClient, type RedisClient } from './redis-client.ts';
 import { isRedisAway, isRefusal, publicReason } from './redis-errors.ts';
 
@@ -160,7 +166,8 @@ class CheckedConnection implements RedisConnection {
     let problem: RedisProblem | undefined;
     do {
       checked = this.#connections;
-      problem = this.#role === 'commands' ? await findRedisProblem(this.client, this.#options) : undefined;
+      const find = this.#role === 'commands' ? findRedisProblem : findListenProblem;
+      problem = await find(this.client, this.#options);
     } while (checked !== this.#connections);
     this.#checking = false;
     this.#checkedAt = performance.now();

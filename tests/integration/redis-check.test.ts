@@ -125,7 +125,7 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
     ['no deleting', ['+@all', '-del', '~app:*', '&*'], /^DEL: NOPERM$/],
     [
       'reading commands only',
-      ['+@read', '+@connection', '+info', '~app:*', '&*'],
+      ['+@read', '+@connection', '+@pubsub', '+info', '~app:*', '&*'],
       /^SET, EVAL, DEL: NOPERM$/,
     ],
   ])(
@@ -143,6 +143,31 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
       await admin.acl('SETUSER', 'limited', '+@all', '~app:*');
       await until(async () => (await app.readyz()).status === 'ready');
       expect((await app.logIn()).status).toBe(201);
+    },
+  );
+
+  test.each([
+    ['no publishing', ['-publish', '&*'], /^PUBLISH: NOPERM$/],
+    ['no subscribing', ['-subscribe', '&*'], /^SUBSCRIBE: NOPERM$/],
+    ['no channels', ['resetchannels'], /^PUBLISH: NOPERM$/],
+    ["another app's channels", ['resetchannels', '&other:*'], /^PUBLISH: NOPERM$/],
+  ])(
+    'a user with rights on %s: sessions and data work, and /readyz says what does not',
+    async (_what, rules, reason) => {
+      const url = await user('channels', '+@all', '~app:*', ...rules);
+      const app = await start(url);
+      await until(async () => reason.test(String((await app.readyz()).reason)));
+      expect(await app.readyz()).toMatchObject({ status: 'degraded', store: 'up' });
+      expect(app.log.lines.filter((line) => String(line.reason).includes('NOPERM'))).not.toHaveLength(0);
+      const { status, cookie } = await app.logIn();
+      expect(status).toBe(201);
+      expect(await app.status('/api/session', cookie)).toBe(200);
+      const problems = await checkRedis(testConfig({ REDIS_URL: url }));
+      expect(problems).not.toHaveLength(0);
+      for (const problem of problems) expect(problem).toMatch(/(?:PUBLISH|SUBSCRIBE) of our .*NOPERM/);
+      await admin.acl('SETUSER', 'channels', '+@all', 'resetchannels', '&app:*');
+      await until(async () => (await app.readyz()).status === 'ready');
+      expect(await checkRedis(testConfig({ REDIS_URL: url }))).toEqual([]);
     },
   );
 
@@ -186,7 +211,7 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
     expect(await checkRedis(testConfig())).toEqual([]);
     expect(await check(redis.url)).toEqual([]);
     expect(await check(`${redis.url}/99`)).toEqual([expect.stringContaining('DB index is out of range')]);
-    expect(await check(await user('prefix', '+@all', '~other:*'))).toEqual([
+    expect(await check(await user('prefix', '+@all', '~other:*', '&*'))).toEqual([
       expect.stringContaining('NOPERM'),
     ]);
     expect(await check(`redis://nobody:secret@127.0.0.1:${redis.port}`)).toEqual([
