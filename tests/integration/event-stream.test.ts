@@ -1,11 +1,11 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { get } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Express } from 'express';
 import { openEventStream, type EventStream } from '../../src/http/event-stream.ts';
 import { wrap } from '../../src/http/wrap.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
+import { until } from '../support/caches.ts';
 import { serve } from '../support/http.ts';
 
 let close: (() => Promise<void>) | undefined;
@@ -34,26 +34,27 @@ describe('an event stream', () => {
   });
 
   test.each([
-    ['leaves', 0],
-    ['left before it was opened', 200],
-  ])('ends when its client %s', async (_name, delayMs) => {
+    ['leaves', false],
+    ['left before it was opened', true],
+  ])('ends when its client %s', async (_name, isEarly) => {
     let stream: EventStream | undefined;
+    const began = new EventEmitter();
     const { port, log } = await start((app) =>
       app.get(
         '/',
         wrap(async (req, res) => {
-          if (delayMs > 0) await sleep(delayMs);
+          began.emit('request');
+          if (isEarly) await once(res, 'close');
           stream = openEventStream(req, res, new Lifecycle());
         }),
       ),
     );
     const request = get({ port, host: '127.0.0.1' });
     request.on('error', () => undefined);
-    if (delayMs > 0) await sleep(delayMs / 2);
-    else await once(request, 'response');
+    await (isEarly ? once(began, 'request') : once(request, 'response'));
     request.destroy();
     await log.waitFor(1);
-    await sleep(delayMs + 50);
+    await until(() => stream?.ended.aborted === true);
     expect(stream?.ended.aborted).toBe(true);
   });
 });

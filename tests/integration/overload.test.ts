@@ -186,8 +186,9 @@ describe('an event loop that is late', () => {
     });
     const statuses = (await Promise.all(clients)).flat();
     expect(new Set(statuses)).toEqual(new Set([200, 503]));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect((await ask('/block/0')).status).toBe(200);
+    let status = 503;
+    while (status === 503) ({ status } = await ask('/block/0'));
+    expect(status).toBe(200);
   });
 
   test('once, because of one long pause, refuses nobody', async () => {

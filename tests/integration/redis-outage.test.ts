@@ -113,9 +113,10 @@ describeWithRedisServer('while Redis is away', () => {
 
   test('/readyz says degraded, and 503 where READY_REQUIRES_REDIS asks for it', async () => {
     await redis.kill();
-    const reason: unknown = expect.stringMatching(/^(?:ECONNREFUSED|ECONNRESET|unreachable)$/);
-    await until(() => !made.stores.isUp());
-    expect(await (await fetch(`${url}/readyz`)).json()).toEqual({
+    const readyz = async () => (await (await fetch(`${url}/readyz`)).json()) as Record<string, unknown>;
+    const reason = 'ECONNREFUSED';
+    await until(async () => (await readyz()).reason === reason);
+    expect(await readyz()).toEqual({
       status: 'degraded',
       store: 'down',
       reason,
@@ -131,7 +132,11 @@ describeWithRedisServer('while Redis is away', () => {
     const response = await fetch(`http://127.0.0.1:${port}/readyz`);
     expect([response.status, await response.json()]).toEqual([
       503,
-      { status: 'unavailable', store: 'down', reason },
+      {
+        status: 'unavailable',
+        store: 'down',
+        reason: expect.stringMatching(/^(?:ECONNREFUSED|unreachable)$/),
+      },
     ]);
     strictServer.closeAllConnections();
     strictServer.close();

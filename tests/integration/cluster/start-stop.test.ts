@@ -2,10 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { isRunning } from '../../support/cluster/processes.ts';
 import { BAD_SERVERS } from '../../support/cluster/releases.ts';
 import { clusterSuite } from '../../support/cluster/suite.ts';
+import { shortest, timed } from '../../support/timing.ts';
 
 const suite = clusterSuite();
 
@@ -24,13 +26,11 @@ describe('the start', () => {
     await expect(readFile(cluster.controlSocket)).rejects.toThrow('ENOENT');
   }, 60_000);
 
-  test('with a bad configuration ends with 78 in under a second, and names the variable', async () => {
-    const begun = performance.now();
+  test('with a bad configuration ends with 78 before it begins anything, and names the variable', async () => {
     const cluster = await suite.launch({ env: { HANG_TIMEOUT_SECONDS: 'soon' } });
     expect(await cluster.exit()).toEqual({ code: 78, signal: null });
     expect(cluster.output).toContain('HANG_TIMEOUT_SECONDS must be a number');
-    // A second on a machine that does nothing else.
-    expect(performance.now() - begun).toBeLessThan(5000);
+    expect(cluster.output.trim().split('\n')).toHaveLength(1);
   }, 60_000);
 
   test.each(Object.entries(BAD_SERVERS).slice(0, 3))(
@@ -139,23 +139,27 @@ describe('the stop', () => {
 
   test('a second SIGTERM, or SIGQUIT, gives requests two seconds', async () => {
     for (const quick of ['SIGTERM', 'SIGQUIT'] as const) {
-      const cluster = await suite.start();
-      const slow = cluster.json('/test/slow?ms=60000');
-      const cut = slow.catch((error: unknown) => (error as Error).message);
-      await cluster.untilStatus('it is in flight', ({ workers }) =>
-        workers.some(({ inFlight }) => inFlight === 1),
-      );
-      if (quick === 'SIGTERM') {
-        cluster.signal('SIGTERM');
-        await cluster.logged('draining', { times: 2 });
-        // Within 300 ms it would be taken for an echo of the first.
-        await new Promise((resolve) => setTimeout(resolve, 500));
-      }
-      const begun = performance.now();
-      cluster.signal(quick);
-      expect(await cluster.exit()).toEqual({ code: 0, signal: null });
-      expect(await cut).toBe('fetch failed');
-      expect(performance.now() - begun).toBeLessThan(8000);
+      const stop = async () => {
+        const cluster = await suite.start();
+        const slow = cluster.json('/test/slow?ms=60000');
+        const cut = slow.catch((error: unknown) => (error as Error).message);
+        await cluster.untilStatus('it is in flight', ({ workers }) =>
+          workers.some(({ inFlight }) => inFlight === 1),
+        );
+        if (quick === 'SIGTERM') {
+          cluster.signal('SIGTERM');
+          await cluster.logged('draining', { times: 2 });
+          // Within 300 ms it would be taken for an echo of the first.
+          await sleep(500);
+        }
+        return timed(async () => {
+          cluster.signal(quick);
+          expect(await cluster.exit()).toEqual({ code: 0, signal: null });
+          expect(await cut).toBe('fetch failed');
+        });
+      };
+      // Far less than DRAIN_TIMEOUT_SECONDS.
+      expect(await shortest(8000, stop)).toBeLessThan(8000);
     }
   }, 90_000);
 
@@ -202,9 +206,9 @@ describe('a stop in the middle of the start', () => {
   test('ends with 0, and leaves nobody behind', async () => {
     for (const delayMs of [150, 500, 900]) {
       const cluster = await suite.launch();
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await sleep(300);
       await cluster.logged('state');
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await sleep(delayMs);
       const pids = (await cluster.status()).workers.map(({ pid }) => pid ?? 0);
       cluster.signal('SIGTERM');
       expect(await cluster.exit()).toEqual({ code: 0, signal: null });
