@@ -115,9 +115,17 @@ export class SessionWrites {
   }
 }
 
-/** What requests put into it. Like express-session, which compares the same, without the cookie: its end moves with time. */
+/**
+ * What requests put into it: its data, and the flags and the age of its cookie ("stay logged in"). Not the cookie's end,
+ * which moves with time; and the age in whole seconds, because express-session works it out from that end, and a
+ * millisecond may have passed.
+ */
 function contentOf(session: SessionData): string {
-  return JSON.stringify({ ...session, cookie: undefined, seenAt: undefined });
+  // Its own JSON: a cookie in use is an object with accessors, and has express-session's defaults.
+  const stored = JSON.parse(JSON.stringify(session.cookie)) as { originalMaxAge?: number | null };
+  const originalMaxAge = Math.ceil((stored.originalMaxAge ?? 0) / 1000);
+  const cookie = { path: '/', httpOnly: true, ...stored, originalMaxAge, expires: undefined };
+  return JSON.stringify({ ...session, cookie: Object.entries(cookie).sort(), seenAt: undefined });
 }
 
 /** Whether express-session can go on with it; it throws on any other in the middle of an answer. */
