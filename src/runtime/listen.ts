@@ -74,9 +74,12 @@ export async function listenForMetrics(
 
 /** Where a browser finds it, and who can reach it. */
 export function describeAddress({ address, port, family }: AddressInfo): string {
-  if (isLoopback(address)) return `http://localhost:${port} (this machine only; HOST says otherwise)`;
   if (address === '::' || address === '0.0.0.0') return `http://localhost:${port} (all addresses)`;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  // localhost is these two, and none of the other addresses of loopback.
+  const isLocalhost = address === '127.0.0.1' || address === '::1';
+  const host = isLocalhost ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  const who = isLoopback(address) ? ' (this machine only; HOST says otherwise)' : '';
+  return `http://${host}:${port}${who}`;
 }
 
 function isTaken(error: unknown): boolean {
