@@ -31,10 +31,7 @@ export function logCrashes(logger: Logger): void {
  * @param patienceMs - how long to wait for a reader that takes nothing, in milliseconds.
  */
 export function printNow(text: string, patienceMs = 2000): void {
-  // There, stderr is PM2's own; what is for the app's log goes through the stream that PM2 has replaced.
-  if (loadLaunch().pm2Instance !== undefined) {
-    process.stderr.write(text);
-    return;
-  }
-  openOutput(2).writeNow(Buffer.from(text), patienceMs);
+  // PM2 takes what its own `write` gets; the descriptor is that of PM2's daemon, whose log nobody asks.
+  if (loadLaunch().pm2Instance !== undefined) process.stderr.write(text);
+  else openOutput(2).writeNow(Buffer.from(text), patienceMs);
 }

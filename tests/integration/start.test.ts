@@ -112,6 +112,15 @@ describe('without HOST', () => {
   });
 });
 
+test.each([
+  ['127.0.0.1', /^listening on http:\/\/localhost:\d+ \(this machine only/],
+  ['::1', /^listening on http:\/\/localhost:\d+ \(this machine only/],
+  ['127.0.0.2', /^listening on http:\/\/127\.0\.0\.2:\d+ \(this machine only/],
+])('with HOST=%s the start names an address that answers', async (host, expected) => {
+  const { msg } = await start({ HOST: host }).logged(/^listening/);
+  expect(msg).toMatch(expected);
+});
+
 describe('in production', () => {
   const insecure = { ...PRODUCTION, SESSION_COOKIE_SECURE: 'off', ADMIN_HOST: '0.0.0.0', DEBUG: 'none' };
 
@@ -219,7 +228,7 @@ test('several problems are one write: PM2 keeps only the first', async () => {
       "process.on('exit', () => console.log(`writes: ${writes}`));\n",
   );
   const app = new AppProcess(
-    // As PM2 starts it.
+    // PM2 replaces process.stderr.write, as this does, and gives each process its number.
     { NODE_ENV: 'production', NODE_APP_INSTANCE: '0' },
     {
       entry: copy.file(SERVER),
