@@ -1,1 +1,0 @@
-export function stripTypes(source: string, file: string): string;
