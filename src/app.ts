@@ -1,28 +1,33 @@
 import express, { type Express } from 'express';
 import type { Config } from './config.ts';
-import { projectPath } from './config/paths.ts';
+import { projectPath } from './platform/config/paths.ts';
 import { features } from './features/index.ts';
-import { accessLog } from './http/access-log.ts';
-import { jsonBody } from './http/body.ts';
-import { compress } from './http/compress.ts';
-import { requestContext } from './http/context.ts';
-import { cors } from './http/cors.ts';
-import { csrf } from './http/csrf.ts';
-import { errorHandler, notFound } from './http/error-handler.ts';
-import { health } from './http/health.ts';
-import { overload } from './http/overload.ts';
-import { createRateLimiter } from './http/rate-limit.ts';
-import { inOrder } from './http/in-order.ts';
-import { responseCache } from './http/cache/response-cache.ts';
-import { securityHeaders } from './http/security-headers.ts';
-import { PLAIN_SESSION_COOKIE, requireUser, SECURE_SESSION_COOKIE, sessions } from './http/session.ts';
-import { staticFiles } from './http/static.ts';
-import type { Toolkit } from './http/toolkit.ts';
-import { wellFormed } from './http/well-formed.ts';
-import type { Lifecycle } from './runtime/lifecycle.ts';
-import type { Logger } from './runtime/logger.ts';
-import type { Metrics } from './runtime/metrics.ts';
-import type { Stores } from './stores/stores.ts';
+import { accessLog } from './platform/http/middleware/access-log.ts';
+import { jsonBody } from './platform/http/middleware/body.ts';
+import { compress } from './platform/http/middleware/compress.ts';
+import { requestContext } from './platform/http/middleware/request-context.ts';
+import { cors } from './platform/http/middleware/cors.ts';
+import { csrf } from './platform/sessions/csrf.ts';
+import { errorHandler, notFound } from './platform/http/middleware/error-handler.ts';
+import { health } from './platform/http/middleware/health.ts';
+import { overload } from './platform/http/middleware/overload.ts';
+import { createRateLimiter } from './platform/http/middleware/rate-limit.ts';
+import { inOrder } from './platform/http/middleware/in-order.ts';
+import { responseCache } from './platform/cache/response-cache.ts';
+import { securityHeaders } from './platform/http/middleware/security-headers.ts';
+import {
+  PLAIN_SESSION_COOKIE,
+  requireUser,
+  SECURE_SESSION_COOKIE,
+  sessions,
+} from './platform/sessions/session.ts';
+import { staticFiles } from './platform/http/middleware/static.ts';
+import type { Toolkit } from './platform/toolkit.ts';
+import { wellFormed } from './platform/http/middleware/well-formed.ts';
+import type { Lifecycle } from './platform/lifecycle/lifecycle.ts';
+import type { Logger } from './platform/observability/logger.ts';
+import type { Metrics } from './platform/observability/metrics.ts';
+import type { Stores } from './platform/stores/stores.ts';
 
 /** What an app is made of. Nothing here is global: a test makes ten apps side by side. */
 export interface AppParts {

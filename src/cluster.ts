@@ -1,21 +1,21 @@
 import { url as inspectorUrl } from 'node:inspector';
 import type { Server } from 'node:net';
 import { loadLaunch, type Config } from './config.ts';
-import { createAdminServer } from './runtime/admin.ts';
-import { boot, type Boot } from './runtime/boot.ts';
-import { ClusterMetrics } from './runtime/cluster/cluster-metrics.ts';
-import { workerCount } from './runtime/cluster/concurrency.ts';
-import { controlCommands } from './runtime/cluster/control-commands.ts';
-import { openControl } from './runtime/cluster/control.ts';
-import { EXIT_NO_BOOT } from './runtime/cluster/failures.ts';
-import { createFork, findRelease } from './runtime/cluster/fork.ts';
-import { listenForMetrics } from './runtime/listen.ts';
-import type { Logger } from './runtime/logger.ts';
-import { Notifier } from './runtime/cluster/notify.ts';
-import { removePidFile, writePidFile } from './runtime/cluster/pid-file.ts';
-import { obeySignals } from './runtime/cluster/primary-signals.ts';
-import { sharedSecrets } from './runtime/cluster/shared-secrets.ts';
-import { Supervisor } from './runtime/cluster/supervisor.ts';
+import { createAdminServer } from './platform/observability/admin.ts';
+import { boot, type Boot } from './platform/lifecycle/boot.ts';
+import { ClusterMetrics } from './platform/supervisor/cluster-metrics.ts';
+import { workerCount } from './platform/supervisor/concurrency.ts';
+import { controlCommands } from './platform/supervisor/control-commands.ts';
+import { openControl } from './platform/supervisor/control.ts';
+import { EXIT_NO_BOOT } from './platform/supervisor/failures.ts';
+import { createFork, findRelease } from './platform/supervisor/fork.ts';
+import { listenForMetrics } from './platform/lifecycle/listen.ts';
+import type { Logger } from './platform/observability/logger.ts';
+import { Notifier } from './platform/supervisor/notify.ts';
+import { removePidFile, writePidFile } from './platform/supervisor/pid-file.ts';
+import { obeySignals } from './platform/supervisor/primary-signals.ts';
+import { sharedSecrets } from './platform/supervisor/shared-secrets.ts';
+import { Supervisor } from './platform/supervisor/supervisor.ts';
 
 /**
  * One primary and its workers, each of which runs server.ts. The primary imports nothing of the app: it must not be able

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { complete, controlSocketOf, controlSocketProblems } from './config/complete.ts';
+import { complete, controlSocketOf, controlSocketProblems } from './platform/config/complete.ts';
 import {
   absolutePath,
   concurrency,
@@ -13,13 +13,13 @@ import {
   origins,
   redisUrl,
   trustedProxies,
-} from './config/fields.ts';
-import { insecurities } from './config/insecurities.ts';
-import { readLaunch, type Launch } from './config/launch.ts';
-import { projectPath } from './config/paths.ts';
-import { misspeltNames, readValues, type Environment } from './config/read-values.ts';
-import { users } from './config/users.ts';
-import { warningsOf } from './config/warnings.ts';
+} from './platform/config/fields.ts';
+import { insecurities } from './platform/config/production-checks.ts';
+import { readLaunch, type Launch } from './platform/config/process-manager-env.ts';
+import { projectPath } from './platform/config/paths.ts';
+import { misspeltNames, readValues, type Environment } from './platform/config/read-values.ts';
+import { users } from './platform/config/users.ts';
+import { warningsOf } from './platform/config/warnings.ts';
 
 /** Prometheus' exporters have the ports around it. In development another is taken where this one is not free. */
 export const DEFAULT_ADMIN_PORT = 9464;
@@ -33,7 +33,7 @@ const schema = v.object({
   /** production refuses insecure settings, hides error details and logs JSON. */
   NODE_ENV: v.optional(oneOf(['development', 'test', 'production']), 'development'),
 
-  // Listening (http/server.ts)
+  // Listening (platform/http/server.ts)
   /** The address to listen on; unset: every address, IPv6 and IPv4, in production, else 127.0.0.1. */
   HOST: v.optional(v.string()),
   /** 0 takes a free port. */
@@ -47,7 +47,7 @@ const schema = v.object({
   /** Which hops may say who the client is: off, a count, or addresses. */
   TRUST_PROXY: v.optional(trustedProxies(), 'off'),
 
-  // Limits of a request (http/server.ts, http/body.ts, http/wrap.ts)
+  // Limits of a request (platform/http/server.ts, platform/http/middleware/body.ts, platform/http/wrap.ts)
   /** Until a handler's response must have begun; else 503. Below the proxy's read timeout (60 s). */
   REQUEST_TIMEOUT_SECONDS: decimal({ min: 0.05, max: 3600, default: 30 }),
   /** Until the client must have sent all headers; cuts slow-header attacks. */
@@ -84,7 +84,7 @@ const schema = v.object({
   /** Memory for cached answers, in each process. */
   CACHE_MAX_MB: integer({ min: 1, max: 16_384, default: 64 }),
 
-  // Sessions and log in (http/session.ts, features/account/)
+  // Sessions and log in (platform/sessions/session.ts, features/account/)
   /** Comma list: the first signs, all verify. `openssl rand -base64 48` makes one. */
   SESSION_SECRETS: v.optional(v.pipe(list(), v.nonEmpty('is an empty list'))),
   /** A session nobody used for so long ends. */
@@ -98,14 +98,14 @@ const schema = v.object({
   /** The password of the user "demo", in development only; unset: one is generated and kept, and is in the log. */
   DEMO_PASSWORD: v.optional(v.pipe(v.string(), v.minCodePoints(8, 'must have at least 8 characters'))),
 
-  // Logs (runtime/logger.ts)
+  // Logs (platform/observability/logger.ts)
   LOG_LEVEL: v.optional(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'info'),
   /** Unset: pretty in development, json elsewhere. */
   LOG_FORMAT: v.optional(oneOf(['json', 'pretty'])),
   /** Namespaces for the debug package, for example express:* or ioredis:*; all of this template's own lines are the logger's. */
   DEBUG: v.optional(v.string()),
 
-  // Health and leaving (http/health.ts, runtime/drain.ts)
+  // Health and leaving (platform/http/middleware/health.ts, platform/lifecycle/drain.ts)
   /** On: /readyz answers 503 while Redis is away. Off: it says "degraded" with 200. */
   READY_REQUIRES_REDIS: v.optional(flag(), 'off'),
   /** Between failing /readyz and closing the listener, for balancers that only poll. */
@@ -115,7 +115,7 @@ const schema = v.object({
   /** Until requests in flight must be done; what is left then is cut. */
   DRAIN_TIMEOUT_SECONDS: decimal({ min: 1, max: 3600, default: 25 }),
 
-  // Cluster (cluster.ts, runtime/cluster/supervisor.ts)
+  // Cluster (cluster.ts, platform/supervisor/supervisor.ts)
   /** Workers: a number, or auto for one a CPU, a container's quota counted. Always one with STORE=memory. */
   WEB_CONCURRENCY: v.optional(concurrency(), 'auto'),
   /** Until a new worker must be ready. */

@@ -1,7 +1,7 @@
 import { ConfigError, EXIT_BAD_CONFIG, loadControlSocket } from './config.ts';
-import { sendCommand, Unreachable } from './runtime/control-client.ts';
-import { statusTable } from './runtime/status-table.ts';
-import type { Status } from './runtime/cluster/status.ts';
+import { sendCommand, Unreachable } from './platform/supervisor/control-client.ts';
+import { statusTable } from './platform/supervisor/status-table.ts';
+import type { Status } from './platform/supervisor/status.ts';
 
 const USAGE = `Controls the app that npm start runs.
 

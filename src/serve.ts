@@ -1,20 +1,20 @@
 import { createApp } from './app.ts';
 import { loadLaunch } from './config.ts';
-import type { Launch } from './config/launch.ts';
-import { observeResponse } from './http/metrics.ts';
-import { createHttpServer } from './http/server.ts';
-import { createAdminServer } from './runtime/admin.ts';
-import { boot, exitOnBadStart, type Boot } from './runtime/boot.ts';
-import { Connections } from './runtime/connections.ts';
-import { Departure } from './runtime/departure.ts';
-import { Drain } from './runtime/drain.ts';
-import { Lifecycle } from './runtime/lifecycle.ts';
-import { releaseIdleMemory } from './runtime/idle-memory.ts';
-import { describeAddress, listen, listenForMetrics } from './runtime/listen.ts';
-import { createMetrics, type Metrics } from './runtime/metrics.ts';
-import { onStopRequest } from './runtime/signals.ts';
-import { WorkerLink } from './runtime/cluster/worker.ts';
-import { openStores } from './stores/open.ts';
+import type { Launch } from './platform/config/process-manager-env.ts';
+import { observeResponse } from './platform/http/route-metrics.ts';
+import { createHttpServer } from './platform/http/server.ts';
+import { createAdminServer } from './platform/observability/admin.ts';
+import { boot, exitOnBadStart, type Boot } from './platform/lifecycle/boot.ts';
+import { Connections } from './platform/lifecycle/connections.ts';
+import { Departure } from './platform/lifecycle/shutdown.ts';
+import { Drain } from './platform/lifecycle/drain.ts';
+import { Lifecycle } from './platform/lifecycle/lifecycle.ts';
+import { releaseIdleMemory } from './platform/lifecycle/idle-memory.ts';
+import { describeAddress, listen, listenForMetrics } from './platform/lifecycle/listen.ts';
+import { createMetrics, type Metrics } from './platform/observability/metrics.ts';
+import { onStopRequest } from './platform/lifecycle/signals.ts';
+import { WorkerLink } from './platform/supervisor/worker.ts';
+import { openStores } from './platform/stores/open.ts';
 
 /**
  * One process: configuration → stores → app → listen → drain. Development, PM2 and Kubernetes run this, and cluster.ts

@@ -2,8 +2,8 @@
 // other line of the application is what `npm run build` made.
 import { Router } from 'express';
 import { hello, list, work } from 'BENCH/payloads.mjs';
-import { route } from '../../http/route.js';
-import { sessionOf } from '../../http/session.js';
+import { route } from '../../platform/http/route.js';
+import { sessionOf } from '../../platform/sessions/session.js';
 
 /** Some 3 ms. */
 const WORK_STEPS = 400_000;

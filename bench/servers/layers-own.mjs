@@ -11,7 +11,7 @@ const own = {
     next();
   },
   server: async (stack, { config, logger }) => {
-    const { createHttpServer } = await built('http/server.js');
+    const { createHttpServer } = await built('platform/http/server.js');
     stack.createServer = () => createHttpServer(stack.app, config, logger);
     // Express's own prototype is a plain object.
     stack.prove(() => Object.hasOwn(stack.app.request, 'constructor'));
@@ -22,33 +22,33 @@ const own = {
     app.disable('x-powered-by');
   },
   'access-log': async (_stack, { logger }) => {
-    const { accessLog } = await built('http/access-log.js');
+    const { accessLog } = await built('platform/http/middleware/access-log.js');
     return accessLog(logger);
   },
   context: async ({ prove }) => {
-    const { currentRequestId, requestContext } = await built('http/context.js');
+    const { currentRequestId, requestContext } = await built('platform/http/middleware/request-context.js');
     prove((req) => currentRequestId() === req.id);
     return requestContext();
   },
   observe: async (stack, { metrics }) => {
-    const { Connections } = await built('runtime/connections.js');
-    const { observeResponse } = await built('http/metrics.js');
+    const { Connections } = await built('platform/lifecycle/connections.js');
+    const { observeResponse } = await built('platform/http/route-metrics.js');
     stack.onServer = (server) => {
       const connections = new Connections(server, observeResponse(metrics));
       stack.prove(() => connections.inFlight === 1);
     };
   },
   'security-headers': async () => {
-    const { securityHeaders } = await built('http/security-headers.js');
+    const { securityHeaders } = await built('platform/http/middleware/security-headers.js');
     return securityHeaders();
   },
   health: async (_stack, { stores }) => {
-    const { health } = await built('http/health.js');
-    const { Lifecycle } = await built('runtime/lifecycle.js');
+    const { health } = await built('platform/http/middleware/health.js');
+    const { Lifecycle } = await built('platform/lifecycle/lifecycle.js');
     return health({ lifecycle: new Lifecycle(), storeIsUp: () => stores.isUp() });
   },
   overload: async (_stack, { config }) => {
-    const { overload } = await built('http/overload.js');
+    const { overload } = await built('platform/http/middleware/overload.js');
     return overload({
       maxDelayMs: config.MAX_LOOP_DELAY_MS,
       maxInFlight: config.MAX_IN_FLIGHT,
@@ -57,40 +57,40 @@ const own = {
     });
   },
   'well-formed': async () => {
-    const { wellFormed } = await built('http/well-formed.js');
+    const { wellFormed } = await built('platform/http/middleware/well-formed.js');
     return wellFormed();
   },
   cors: async () => {
-    const { cors } = await built('http/cors.js');
+    const { cors } = await built('platform/http/middleware/cors.js');
     return cors({ origins: ['https://app.example'] });
   },
   compress: async () => {
-    const { compress } = await built('http/compress.js');
+    const { compress } = await built('platform/http/middleware/compress.js');
     return compress();
   },
   route: async (stack) => {
-    const { route } = await built('http/route.js');
+    const { route } = await built('platform/http/route.js');
     stack.mount = (path, handler) => route(stack.app, path, { get: handler });
     stack.prove((req) => req.routePattern === '/bench/proof');
   },
   wrap: async (stack) => {
-    const { wrap } = await built('http/wrap.js');
+    const { wrap } = await built('platform/http/wrap.js');
     stack.decorate = (handler) => wrap(handler);
     // Express gives a handler the function `next` there.
     stack.prove((_req, context) => 'signal' in context);
   },
   session: async ({ prove }, { config, logger, stores }) => {
-    const { sessions } = await built('http/session.js');
+    const { sessions } = await built('platform/sessions/session.js');
     prove((req) => (stores.redis ? req.session.user?.name === 'ada' : req.session !== undefined));
     return sessions({ store: stores.sessions, config, logger });
   },
   'rate-limit': async (_stack, { logger }) => {
-    const { createRateLimiter } = await built('http/rate-limit.js');
+    const { createRateLimiter } = await built('platform/http/middleware/rate-limit.js');
     return createRateLimiter({ logger })({ name: 'bench', points: 1e9, perSeconds: 60 });
   },
   cache: async (stack, { config, metrics, stores }) => {
-    const { responseCache } = await built('http/cache/response-cache.js');
-    const { sessionCookieName } = await built('http/session.js');
+    const { responseCache } = await built('platform/cache/response-cache.js');
+    const { sessionCookieName } = await built('platform/sessions/session.js');
     const cached = responseCache({
       cache: stores.cache,
       sessionCookies: [true, false].map(sessionCookieName),
@@ -112,7 +112,7 @@ function jsonOf(handler) {
 
 /** Adds layers to a stack of bench/servers/layers.mjs; what they return is one layer of Express, as in src/app.ts. */
 export async function addOwn(names, stack) {
-  const { inOrder } = await built('http/in-order.js');
+  const { inOrder } = await built('platform/http/middleware/in-order.js');
   const parts = await open(stack, names);
   const handlers = [];
   for (const name of names) handlers.push(await own[name](stack, parts));
@@ -123,9 +123,9 @@ export async function addOwn(names, stack) {
 /** What the layers are made from, by the configuration in the environment. */
 async function open({ app }, names) {
   const { loadConfig } = await built('config.js');
-  const { createLogger } = await built('runtime/logger.js');
-  const { createMetrics } = await built('runtime/metrics.js');
-  const { openStores } = await built('stores/open.js');
+  const { createLogger } = await built('platform/observability/logger.js');
+  const { createMetrics } = await built('platform/observability/metrics.js');
+  const { openStores } = await built('platform/stores/open.js');
   const config = loadConfig();
   const logger = createLogger(config);
   // Metrics of the process wake it a hundred times a second, while others are measured.

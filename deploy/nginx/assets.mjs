@@ -13,11 +13,11 @@ const [from = join(root, 'public'), to = join(root, 'dist', 'public')] = process
 
 for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
   const file = join(entry.parentPath, entry.name);
-  // No hidden names, except the folder .well-known: as src/http/static.ts serves them.
+  // No hidden names, except the folder .well-known: as src/platform/http/middleware/static.ts serves them.
   const visible = file.slice(from.length + 1).replace(/^\.well-known\//, '');
   if (!entry.isFile() || /(?:^|\/)\./.test(visible)) continue;
   const content = readFileSync(file);
-  // As src/http/static.ts makes it.
+  // As src/platform/http/middleware/static.ts makes it.
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 10);
   const extension = extname(file);
   const hashed = join(to, file.slice(from.length, file.length - extension.length) + `.${hash}${extension}`);

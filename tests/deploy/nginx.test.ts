@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { staticFiles } from '../../src/http/static.ts';
+import { staticFiles } from '../../src/platform/http/middleware/static.ts';
 import { ask } from '../support/deploy/ask.ts';
 import { Load } from '../support/deploy/load.ts';
 import { DOMAIN, Nginx } from '../support/deploy/nginx.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { repositoryPath } from '../support/deploy/render.ts';
-import { stopBudgetSeconds } from '../../src/runtime/cluster/budget.ts';
+import { stopBudgetSeconds } from '../../src/platform/supervisor/budget.ts';
 import { testConfig } from '../support/config.ts';
 
 interface Ecosystem {

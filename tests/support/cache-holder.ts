@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createCache } from '../../src/stores/cache/cache.ts';
-import { connectRedis } from '../../src/stores/redis.ts';
+import { createCache } from '../../src/platform/cache/cache.ts';
+import { connectRedis } from '../../src/platform/redis/connection.ts';
 import { silent, until } from './caches.ts';
 import { testConfig } from './config.ts';
 

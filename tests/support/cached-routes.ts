@@ -1,7 +1,7 @@
 import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
-import { createMetrics } from '../../src/runtime/metrics.ts';
-import { responseCache, type Cached } from '../../src/http/cache/response-cache.ts';
-import { createCache, type Cache } from '../../src/stores/cache/cache.ts';
+import { createMetrics } from '../../src/platform/observability/metrics.ts';
+import { responseCache, type Cached } from '../../src/platform/cache/response-cache.ts';
+import { createCache, type Cache } from '../../src/platform/cache/cache.ts';
 import { silent } from './caches.ts';
 
 /** A response cache for tests, in memory unless a cache is given. */

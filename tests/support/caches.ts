@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLogger, type Logger } from '../../src/runtime/logger.ts';
-import { createCache, type Cache } from '../../src/stores/cache/cache.ts';
-import { connectRedis, type RedisConnection } from '../../src/stores/redis.ts';
+import { createLogger, type Logger } from '../../src/platform/observability/logger.ts';
+import { createCache, type Cache } from '../../src/platform/cache/cache.ts';
+import { connectRedis, type RedisConnection } from '../../src/platform/redis/connection.ts';
 import { testConfig } from './config.ts';
 
 export const silent: Logger = createLogger({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' });

@@ -3,12 +3,12 @@ import type { Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import express, { type Express } from 'express';
-import { accessLog } from '../../src/http/access-log.ts';
-import { requestContext } from '../../src/http/context.ts';
-import { errorHandler, notFound } from '../../src/http/error-handler.ts';
-import { createHttpServer } from '../../src/http/server.ts';
-import { wellFormed } from '../../src/http/well-formed.ts';
-import { createLogger } from '../../src/runtime/logger.ts';
+import { accessLog } from '../../src/platform/http/middleware/access-log.ts';
+import { requestContext } from '../../src/platform/http/middleware/request-context.ts';
+import { errorHandler, notFound } from '../../src/platform/http/middleware/error-handler.ts';
+import { createHttpServer } from '../../src/platform/http/server.ts';
+import { wellFormed } from '../../src/platform/http/middleware/well-formed.ts';
+import { createLogger } from '../../src/platform/observability/logger.ts';
 import { testConfig } from './config.ts';
 
 /** A log a test can read: one object a line. */

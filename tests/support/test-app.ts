@@ -1,11 +1,11 @@
 import type { Express } from 'express';
 import { createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
-import { Lifecycle } from '../../src/runtime/lifecycle.ts';
-import { createLogger } from '../../src/runtime/logger.ts';
-import { createMetrics, type Metrics } from '../../src/runtime/metrics.ts';
-import { openStores } from '../../src/stores/open.ts';
-import type { Stores } from '../../src/stores/stores.ts';
+import { Lifecycle } from '../../src/platform/lifecycle/lifecycle.ts';
+import { createLogger } from '../../src/platform/observability/logger.ts';
+import { createMetrics, type Metrics } from '../../src/platform/observability/metrics.ts';
+import { openStores } from '../../src/platform/stores/open.ts';
+import type { Stores } from '../../src/platform/stores/stores.ts';
 import { testConfig } from './config.ts';
 import { LogLines } from './http.ts';
 

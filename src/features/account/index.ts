@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import * as v from 'valibot';
-import { strictObject } from '../../config/schemas.ts';
-import { sameName } from '../../config/users.ts';
-import { clientAddress } from '../../http/client-address.ts';
-import { currentLog } from '../../http/context.ts';
-import { HttpError, storeUnavailable } from '../../http/errors.ts';
-import { normalizeError } from '../../http/normalize-error.ts';
-import { route } from '../../http/route.ts';
-import { assertCookieCanBeSent, logIn, logOut, sessionOf } from '../../http/session.ts';
-import type { Toolkit } from '../../http/toolkit.ts';
-import { wrap } from '../../http/wrap.ts';
+import { strictObject } from '../../platform/config/schemas.ts';
+import { sameName } from '../../platform/config/users.ts';
+import { clientAddress } from '../../platform/http/client-address.ts';
+import { currentLog } from '../../platform/http/middleware/request-context.ts';
+import { HttpError, storeUnavailable } from '../../platform/http/errors.ts';
+import { normalizeError } from '../../platform/http/normalize-error.ts';
+import { route } from '../../platform/http/route.ts';
+import { assertCookieCanBeSent, logIn, logOut, sessionOf } from '../../platform/sessions/session.ts';
+import type { Toolkit } from '../../platform/toolkit.ts';
+import { wrap } from '../../platform/http/wrap.ts';
 import { MAX_PASSWORD_LENGTH } from './password.ts';
 import type { UserDirectory } from './users.ts';
 

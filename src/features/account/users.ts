@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
 import type { Config } from '../../config.ts';
-import { sameName } from '../../config/users.ts';
-import { HttpError } from '../../http/errors.ts';
-import type { Logger } from '../../runtime/logger.ts';
+import { sameName } from '../../platform/config/users.ts';
+import { HttpError } from '../../platform/http/errors.ts';
+import type { Logger } from '../../platform/observability/logger.ts';
 import { checkPassword, hashPassword, impossibleHash } from './password.ts';
 
 export interface User {

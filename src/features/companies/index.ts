@@ -1,10 +1,10 @@
 import { Router } from 'express';
 import * as v from 'valibot';
-import { HttpError, storeUnavailable } from '../../http/errors.ts';
-import { route } from '../../http/route.ts';
-import type { Toolkit } from '../../http/toolkit.ts';
-import { wrap, type Handler } from '../../http/wrap.ts';
-import type { Cache } from '../../stores/cache/cache.ts';
+import { HttpError, storeUnavailable } from '../../platform/http/errors.ts';
+import { route } from '../../platform/http/route.ts';
+import type { Toolkit } from '../../platform/toolkit.ts';
+import { wrap, type Handler } from '../../platform/http/wrap.ts';
+import type { Cache } from '../../platform/cache/cache.ts';
 import { changesSchema } from './company.ts';
 import { csv } from './csv.ts';
 import { list } from './list.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import type { RedisClient } from '../../stores/redis-client.ts';
-import { isRedisAway, isWrongType } from '../../stores/redis-errors.ts';
+import type { RedisClient } from '../../platform/redis/client.ts';
+import { isRedisAway, isWrongType } from '../../platform/redis/errors.ts';
 import { companySchema, type Company, type CompanyChanges } from './company.ts';
 import type { CompanyRepository } from './repository.ts';
 

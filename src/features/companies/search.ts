@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { strictObject } from '../../config/schemas.ts';
-import { HttpError } from '../../http/errors.ts';
-import type { Handler } from '../../http/wrap.ts';
-import type { Cache } from '../../stores/cache/cache.ts';
+import { strictObject } from '../../platform/config/schemas.ts';
+import { HttpError } from '../../platform/http/errors.ts';
+import type { Handler } from '../../platform/http/wrap.ts';
+import type { Cache } from '../../platform/cache/cache.ts';
 import { filterCompanies } from './find.ts';
 import { condition, integer } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';

@@ -1,10 +1,10 @@
 import express, { Router } from 'express';
 import * as v from 'valibot';
-import { HttpError } from '../../http/errors.ts';
-import { route } from '../../http/route.ts';
-import { assertCookieCanBeSent, logIn, logOut } from '../../http/session.ts';
-import type { Toolkit } from '../../http/toolkit.ts';
-import { wrap } from '../../http/wrap.ts';
+import { HttpError } from '../../platform/http/errors.ts';
+import { route } from '../../platform/http/route.ts';
+import { assertCookieCanBeSent, logIn, logOut } from '../../platform/sessions/session.ts';
+import type { Toolkit } from '../../platform/toolkit.ts';
+import { wrap } from '../../platform/http/wrap.ts';
 import { credentials } from '../account/index.ts';
 import type { UserDirectory } from '../account/users.ts';
 import { changesSchema } from '../companies/company.ts';

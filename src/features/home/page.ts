@@ -1,4 +1,4 @@
-import { escapeHtml } from '../../http/html.ts';
+import { escapeHtml } from '../../platform/http/html.ts';
 
 /** What the page tells. */
 export interface HomeFacts {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RedisClient } from '../../stores/redis-client.ts';
+import type { RedisClient } from '../redis/client.ts';
 
 /** How long a lock outlives a process that was killed, in milliseconds. */
 const LEASE_MS = 10_000;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { changeLog } from '../../runtime/change-log.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import type { RedisConnection } from '../../stores/redis.ts';
+import { changeLog } from '../observability/outage-log.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { RedisConnection } from '../redis/connection.ts';
 import { claimRun, type Lease } from './cluster-lock.ts';
 import { assertJobs, type Job } from './job.ts';
 

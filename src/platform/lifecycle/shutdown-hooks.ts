@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Logger } from '../../runtime/logger.ts';
+import type { Logger } from '../observability/logger.ts';
 
 /** Closes something. `signal` fires when the time for it is over: what is not closed then is cut by the end of the process. */
 export type ShutdownHook = (signal: AbortSignal) => unknown;

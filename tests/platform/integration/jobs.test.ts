@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { Registry } from 'prom-client';
 import type { Job } from '../../../src/platform/jobs/job.ts';
 import { JobRunner } from '../../../src/platform/jobs/runner.ts';
-import { createLogger } from '../../../src/runtime/logger.ts';
-import { connectRedis, type RedisConnection } from '../../../src/stores/redis.ts';
+import { createLogger } from '../../../src/platform/observability/logger.ts';
+import { connectRedis, type RedisConnection } from '../../../src/platform/redis/connection.ts';
 import { newPrefix, silent, until } from '../../support/caches.ts';
 import { testConfig } from '../../support/config.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { ShutdownHooks } from '../../../src/platform/lifecycle/shutdown-hooks.ts';
-import { createLogger } from '../../../src/runtime/logger.ts';
+import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { LogLines } from '../../support/http.ts';
 
 function hooksWithLog() {

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { sendCommand } from '../../../src/runtime/control-client.ts';
-import type { ControlAnswer } from '../../../src/runtime/cluster/control.ts';
-import type { Status } from '../../../src/runtime/cluster/status.ts';
+import { sendCommand } from '../../../src/platform/supervisor/control-client.ts';
+import type { ControlAnswer } from '../../../src/platform/supervisor/control.ts';
+import type { Status } from '../../../src/platform/supervisor/status.ts';
 import { until } from '../deploy/until.ts';
 import { freePort } from '../redis-server.ts';
 import { isRunning, signal } from './processes.ts';

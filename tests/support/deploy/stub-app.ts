@@ -1,6 +1,6 @@
 import express from 'express';
-import { openEventStream, type EventStream } from '../../../src/http/event-stream.ts';
-import { Lifecycle } from '../../../src/runtime/lifecycle.ts';
+import { openEventStream, type EventStream } from '../../../src/platform/http/event-stream.ts';
+import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
 import { serve } from '../http.ts';
 
 /** Text that pays to compress, with a number that tells one answer from the next. */

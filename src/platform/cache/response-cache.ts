@@ -1,0 +1,182 @@
+import type { Request, RequestHandler } from 'express';
+import type { Metrics } from '../observability/metrics.ts';
+import { NotCacheable, type Cache } from './cache.ts';
+import { assertLifetime } from './options.ts';
+import { HttpError } from '../http/errors.ts';
+import { normalizeError } from '../http/normalize-error.ts';
+import { wrap } from '../http/wrap.ts';
+import { sendReply, toReply, type Reply } from './reply.ts';
+
+export type { Content } from './reply.ts';
+
+/** What a loader sees of a request: exactly what the key is made of. */
+export interface LoaderInput {
+  /** The path as the client wrote it, without the query. */
+  readonly path: string;
+  readonly params: Request['params'];
+  readonly query: Request['query'];
+  /** The request headers that `vary` names, by their names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Makes a response: JSON, or a `Content`. It runs for everybody who asks for the same, and also when nobody waits.
+ * `signal` fires when the load has taken as long as a request may.
+ */
+export type Loader = (input: LoaderInput & { readonly signal: AbortSignal }) => unknown;
+
+export interface CachedOptions {
+  /** Seconds for which a response is fresh, here and in shared caches in front. */
+  readonly ttl: number;
+  /** Seconds after that for which it may be sent while a new one is loaded, or cannot be loaded. Default 0. */
+  readonly stale?: number;
+  /** The names by which `cache.purgeTag` drops it. */
+  readonly tags?: readonly string[] | ((input: LoaderInput) => readonly string[]);
+  /** Request headers that the loader reads. Each combination of their values is stored. */
+  readonly vary?: readonly string[];
+  /** Seconds for which a browser may use it without asking. No purge reaches it there. Default 0. */
+  readonly maxAge?: number;
+}
+
+export interface ResponseCacheParts {
+  readonly cache: Cache;
+  /** Names of the cookies that mean a session. */
+  readonly sessionCookies: readonly string[];
+  /** Whether to keep compressed variants; off where a proxy compresses. */
+  readonly compression: boolean;
+  /** How long a load may take, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly metrics?: Pick<Metrics, 'cacheLookups'> | undefined;
+}
+
+export type Cached = (options: CachedOptions, loader: Loader) => RequestHandler;
+
+/** The largest body that is stored. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/**
+ * Caches responses to GET: `cached({ ttl: 60, tags: ['companies'] }, ({ query }) => list(query))`. See
+ * docs/use-the-cache.md.
+ *
+ * The loader sees no cookie, no session and no address, so no response can hold anything of one client. Errors are not
+ * stored; one below 500 also drops what is stored, because it says that this is no longer so. A client's own
+ * `Cache-Control: no-cache` loads nothing anew, or anybody could switch the cache off.
+ */
+export function responseCache({ cache, compression, timeoutMs, ...parts }: ResponseCacheParts): Cached {
+  const isPersonal = personalRequests(parts.sessionCookies);
+  const count = counters(parts.metrics);
+
+  return (options, loader) => {
+    assertLifetime(options);
+    const vary = (options.vary ?? []).map((name) => name.toLowerCase()).sort();
+    const cacheControl = cacheControlOf(options);
+    const { ttl, stale = 0, tags = [] } = options;
+
+    const serve = wrap(async (req, res) => {
+      const input = inputOf(req, vary);
+      const lifetime = { ttl, stale, tags: typeof tags === 'function' ? tags(input) : tags };
+      const load = () => loadReply(loader, input, { compression, timeoutMs });
+      const { value, state, storedAt } = await cache.fetch(keyOf(input), lifetime, load).catch(notStored);
+      count[state]();
+      if (res.destroyed) return;
+      // Set already where the route is behind a session.
+      if (!res.hasHeader('Cache-Control'))
+        res.setHeader('Cache-Control', isPersonal(req) ? 'private, no-cache' : cacheControl);
+      for (const name of options.vary ?? []) res.vary(name);
+      res.setHeader('X-Cache', state);
+      if (state !== 'MISS') res.setHeader('Age', ageOf(storedAt));
+      sendReply(req, res, value);
+    });
+    return (req, res, next) => {
+      if (req.method === 'GET' || req.method === 'HEAD') serve(req, res, next);
+      else next();
+    };
+  };
+}
+
+function inputOf(req: Request, vary: readonly string[]): LoaderInput {
+  const mark = req.originalUrl.indexOf('?');
+  return {
+    path: mark === -1 ? req.originalUrl : req.originalUrl.slice(0, mark),
+    params: req.params,
+    query: req.query,
+    headers: Object.fromEntries(vary.map((name) => [name, req.get(name)])),
+  };
+}
+
+/** Parameters of different names count as the same in any order. */
+function keyOf({ path, query, headers }: LoaderInput): string {
+  const parameters = Object.keys(query).sort();
+  const values = Object.values(headers);
+  if (parameters.length === 0 && values.length === 0) return path;
+  // The path comes first: the log names a key up to its question mark.
+  return `${path}?${JSON.stringify([parameters.map((name) => [name, query[name]]), values])}`;
+}
+
+/** The loaded response goes to those who wait for it, and is forgotten. */
+class NotStored extends NotCacheable {
+  readonly reply: Reply | undefined;
+
+  constructor({ reply, cause }: { reply?: Reply; cause?: unknown }) {
+    super('not stored', { cause });
+    this.reply = reply;
+  }
+}
+
+async function loadReply(
+  loader: Loader,
+  input: LoaderInput,
+  { compression, timeoutMs }: Pick<ResponseCacheParts, 'compression' | 'timeoutMs'>,
+): Promise<Reply> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const reply = await toReply(await loader({ ...input, signal }), compression);
+    if (reply.body.length > MAX_BODY_BYTES) throw new NotStored({ reply });
+    return reply;
+  } catch (cause) {
+    if (cause instanceof NotStored) throw cause;
+    if (signal.aborted) throw new HttpError('DEADLINE_EXCEEDED', { headers: { 'Retry-After': '1' }, cause });
+    throw normalizeError(cause).status < 500 ? new NotStored({ cause }) : cause;
+  }
+}
+
+/** @throws what the loader threw. */
+function notStored(error: unknown) {
+  if (!(error instanceof NotStored)) throw error;
+  if (!error.reply) throw error.cause;
+  return { value: error.reply, state: 'MISS' as const, storedAt: Date.now() };
+}
+
+/**
+ * `s-maxage` is for shared caches in front, which subtract the Age they are sent.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2 and RFC 5861
+ */
+function cacheControlOf({ ttl, stale = 0, maxAge = 0 }: CachedOptions): string {
+  const directives = ['public', `max-age=${maxAge}`, `s-maxage=${Math.floor(ttl)}`];
+  const seconds = Math.floor(stale);
+  if (seconds > 0) directives.push(`stale-while-revalidate=${seconds}`, `stale-if-error=${seconds}`);
+  return directives.join(', ');
+}
+
+/** Clocks of other machines may be ahead: an age is never negative. */
+function ageOf(storedAt: number): number {
+  return Math.max(0, Math.floor((Date.now() - storedAt) / 1000));
+}
+
+/** No shared cache in front may keep what a logged-in client was sent: it could serve it to guests where it is guarded. */
+function personalRequests(sessionCookies: readonly string[]): (req: Request) => boolean {
+  const names = sessionCookies.map((name) => name.replace(/[^\w-]/g, '\\$&'));
+  const session = new RegExp(`(?:^|[;,\\s])(?:${names.join('|')})\\s*=`);
+  return ({ headers: { authorization, cookie } }) =>
+    authorization !== undefined || (cookie !== undefined && names.length > 0 && session.test(cookie));
+}
+
+/** Resolved once: finding a counter by its label costs more than counting. */
+function counters(metrics: Pick<Metrics, 'cacheLookups'> | undefined) {
+  const counter = (state: string) => {
+    const child = metrics?.cacheLookups.labels(state);
+    return () => child?.inc();
+  };
+  return { HIT: counter('hit'), STALE: counter('stale'), MISS: counter('miss') };
+}

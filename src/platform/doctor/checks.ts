@@ -1,0 +1,117 @@
+import { statSync } from 'node:fs';
+import type { ConfigReport } from '../../config.ts';
+import { checkRedis, withRedis } from '../redis/check.ts';
+import { endOfLife } from './node-releases.ts';
+
+/** One thing that is not as production needs it. */
+export interface Finding {
+  readonly check: 'config' | 'redis' | 'files' | 'clock' | 'limits' | 'node';
+  /** error: the app would not start, not work, or not be safe. warning: rarely meant, or soon a problem. */
+  readonly level: 'error' | 'warning';
+  /** One line; never a value that may be a secret. */
+  readonly message: string;
+}
+
+/**
+ * Each connection is an open file, and idle ones count: MAX_IN_FLIGHT (1,000) requests come with as many connections between
+ * two requests, and Redis, files and logs beside them.
+ */
+const MIN_OPEN_FILES = 4096;
+
+/** Sessions and cached entries expire by both clocks; a minute's session would feel more. */
+const MAX_CLOCK_DIFFERENCE_MS = 5000;
+
+const DAY_MS = 86_400_000;
+
+/** All that is found, most important first; starts nothing and changes nothing but one key in Redis. */
+export async function findAll(report: ConfigReport, nodeEnv: unknown): Promise<Finding[]> {
+  return [
+    ...configFindings(report, nodeEnv),
+    ...(await redisFindings(report)),
+    ...report.files.flatMap(fileFindings),
+    ...(await clockFindings(report)),
+    ...limitFindings(openFileLimit()),
+    ...nodeFindings(process.versions.node),
+  ];
+}
+
+function configFindings({ problems, warnings }: ConfigReport, nodeEnv: unknown): Finding[] {
+  const notProduction =
+    'NODE_ENV is not production here; all was checked as if it were. The app is in development mode unless what starts it sets it';
+  return [
+    ...problems.map((message) => ({ check: 'config', level: 'error', message }) as const),
+    ...[...warnings, ...(nodeEnv === 'production' ? [] : [notProduction])].map(
+      (message) => ({ check: 'config', level: 'warning', message }) as const,
+    ),
+  ];
+}
+
+async function redisFindings({ config }: ConfigReport): Promise<Finding[]> {
+  if (config.STORE !== 'redis') return [];
+  const problems = await checkRedis(config);
+  return problems.map((message) => ({ check: 'redis', level: 'error', message }));
+}
+
+/** Files that others can read, or change, are no place for secrets. What can't be looked at is the configuration's problem. */
+export function fileFindings(path: string): Finding[] {
+  // Windows has no such permissions.
+  if (process.platform === 'win32') return [];
+  const mode = modeOf(path);
+  const who = [mode & 0o004 && 'readable by everybody', mode & 0o022 && 'writable by others'].filter(Boolean);
+  if (who.length === 0) return [];
+  return [{ check: 'files', level: 'error', message: `${path} is ${who.join(' and ')}: chmod 640, or 600` }];
+}
+
+function modeOf(path: string): number {
+  try {
+    // eslint-disable-next-line n/no-sync -- nothing is served here
+    return statSync(path).mode;
+  } catch {
+    return 0;
+  }
+}
+
+async function clockFindings({ config }: ConfigReport): Promise<Finding[]> {
+  const finding = (message: string): Finding => ({ check: 'clock', level: 'error', message });
+  // eslint-disable-next-line n/no-sync -- nothing is served here
+  const builtAt = statSync(new URL(import.meta.url)).mtimeMs;
+  if (Date.now() < builtAt - DAY_MS) {
+    return [
+      finding("the clock is before the time of the app's own files: set it (timedatectl set-ntp true)"),
+    ];
+  }
+  const ahead = await aheadOfRedis(config).catch(() => 0);
+  if (Math.abs(ahead) <= MAX_CLOCK_DIFFERENCE_MS) return [];
+  const seconds = Math.round(Math.abs(ahead) / 1000);
+  return [finding(`the clock is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} Redis': let NTP set both`)];
+}
+
+/** By how many milliseconds. Redis may refuse TIME: then nobody knows. */
+async function aheadOfRedis({ STORE, REDIS_URL }: ConfigReport['config']): Promise<number> {
+  if (STORE !== 'redis' || !REDIS_URL) return 0;
+  return withRedis(REDIS_URL, async (client) => {
+    const before = Date.now();
+    const [seconds = 0, microseconds = 0] = (await client.time()).map(Number);
+    return (before + Date.now()) / 2 - (seconds * 1000 + microseconds / 1000);
+  });
+}
+
+/** Node raises the soft limit to the hard one at its start, so it is the process's own that counts. */
+function openFileLimit(): number {
+  const { userLimits } = process.report.getReport() as unknown as {
+    userLimits?: { open_files?: { soft: number | string } };
+  };
+  const soft = userLimits?.open_files?.soft;
+  return typeof soft === 'number' ? soft : Infinity;
+}
+
+export function limitFindings(openFiles: number): Finding[] {
+  if (openFiles >= MIN_OPEN_FILES) return [];
+  const message = `${openFiles} files may be open here, and each connection is one: at least ${MIN_OPEN_FILES} (LimitNOFILE=, ulimit -n)`;
+  return [{ check: 'limits', level: 'warning', message }];
+}
+
+function nodeFindings(version: string): Finding[] {
+  const message = endOfLife(version);
+  return message === undefined ? [] : [{ check: 'node', level: 'warning', message }];
+}

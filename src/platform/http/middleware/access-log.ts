@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Request, RequestHandler, Response } from 'express';
+import type { Bindings, ChildLoggerOptions } from 'pino';
+import { pinoHttp } from 'pino-http';
+import type { Logger } from '../../observability/logger.ts';
+import { redactUrl } from '../../observability/redact.ts';
+import { readableAddress } from '../client-address.ts';
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** `performance.now()` when the request came in. */
+    startedAt: number;
+    /** How many bytes the connection had sent before this request. */
+    bytesBefore: number;
+  }
+}
+
+/** Probes ask every few seconds; their lines would drown the others. A probe that fails is still logged. */
+const QUIET_PATHS = new Set(['/livez', '/readyz']);
+
+/** Strict, because it goes into logs and headers of other systems. */
+const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
+
+/**
+ * One line a request: id, method, path, status, milliseconds, bytes (headers included) and ip; the error's code with a
+ * 4xx, the error with its stack with a 5xx. Gives the request its id and `req.log`.
+ */
+export function accessLog(logger: Logger): RequestHandler {
+  const log = pinoHttp<Request, Response>({
+    logger: withoutRequest(logger),
+    genReqId: requestId,
+    // The line and req.log carry the id alone, and the line the fields below.
+    quietReqLogger: true,
+    quietResLogger: true,
+    customAttributeKeys: { req: UNUSED },
+    wrapSerializers: false,
+    customLogLevel: levelOf,
+    customSuccessMessage: () => 'request',
+    customErrorMessage: () => 'request',
+    customSuccessObject: (req: Request, res: Response) => fields(req, res),
+    // Without res.err, pino-http makes an error up that says no more than the status does.
+    customErrorObject: (req: Request, res: Response, err: Error) =>
+      res.err ? { ...fields(req, res), err } : fields(req, res),
+  });
+  return (req, res, next) => {
+    req.startedAt = performance.now();
+    req.bytesBefore = req.socket.bytesWritten;
+    rememberAddress(req);
+    log(req, res);
+    res.log = req.log;
+    next();
+  };
+}
+
+/** The name under which pino-http would give a logger the whole request. */
+const UNUSED = 'wholeRequest';
+
+/** pino-http makes a logger with the whole request for each, also where nobody uses it: it gets the one it has. */
+function withoutRequest(logger: Logger): Logger {
+  const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+    if (UNUSED in bindings) return this;
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- bound to this very logger by Reflect.apply
+    return Reflect.apply(logger.child, this, options ? [bindings, options] : [bindings]) as Logger;
+  };
+  return Object.create(logger, { child: { value: child } }) as Logger;
+}
+
+/** Node can tell the address of a connection that is gone, if it was asked before. */
+function rememberAddress({ socket }: Request): string | undefined {
+  return socket.remoteAddress;
+}
+
+/** The id a trusted proxy gave the request, if it has the right shape; else a new one. Also answers with it. */
+function requestId(req: Request, response: ServerResponse): string {
+  const given = req.headers['x-request-id'];
+  const isGiven = typeof given === 'string' && REQUEST_ID.test(given) && fromTrustedProxy(req);
+  const id = isGiven ? given : randomUUID();
+  response.setHeader('X-Request-Id', id);
+  return id;
+}
+
+function fromTrustedProxy(req: Request): boolean {
+  const trusts = req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean;
+  return trusts(req.socket.remoteAddress, 0);
+}
+
+function levelOf(req: Request, res: Response): 'silent' | 'info' | 'warn' | 'error' {
+  // Also where the answer failed half way: its status is the one it began with.
+  if (res.err) return 'error';
+  // A refusal (overload, a probe of a process that drains) is no fault: there is no error to look at.
+  if (res.statusCode >= 500 && res.statusCode !== 503) return 'error';
+  if (res.statusCode >= 400 || !res.writableEnded) return 'warn';
+  return QUIET_PATHS.has(req.originalUrl) ? 'silent' : 'info';
+}
+
+function fields(req: Request, res: Response) {
+  const [path, query] = splitUrl(redactUrl(req.originalUrl));
+  return {
+    method: req.method,
+    path,
+    query,
+    status: res.statusCode,
+    ms: Math.round((performance.now() - req.startedAt) * 1000) / 1000,
+    bytes: req.socket.bytesWritten - req.bytesBefore,
+    ip: readableAddress(req.ip),
+    code: res.problemCode,
+    // The client left before the answer was whole.
+    aborted: res.writableEnded ? undefined : true,
+  };
+}
+
+function splitUrl(url: string): [path: string, query: string | undefined] {
+  const mark = url.indexOf('?');
+  return mark === -1 ? [url, undefined] : [url.slice(0, mark), url.slice(mark + 1)];
+}

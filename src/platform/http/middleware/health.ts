@@ -1,0 +1,58 @@
+import { Router, type RequestHandler } from 'express';
+import type { Lifecycle, Phase } from '../../lifecycle/lifecycle.ts';
+import { route } from '../route.ts';
+
+export interface HealthOptions {
+  readonly lifecycle: Lifecycle;
+  /** Whether the store answers; undefined where there is nothing to be away (memory). */
+  readonly storeIsUp: () => boolean | undefined;
+  /** Why it is down, or what it refuses although it is up, in words that anybody may see. */
+  readonly storeProblem?: () => string | undefined;
+  /** Whether a store that is away makes the process not ready, or only degraded. */
+  readonly readyRequiresStore?: boolean;
+}
+
+/** What may be a probe; the router says whether it is one. */
+const PROBES = /^\/(?:livez|readyz)/i;
+
+/**
+ * `/livez`: the process answers; it never asks a dependency, or Redis being down would have every worker restarted.
+ * `/readyz`: send it traffic, or don't (503: it starts or drains).
+ *
+ * @see https://kubernetes.io/docs/reference/using-api/health-checks/
+ */
+export function health({
+  lifecycle,
+  storeIsUp,
+  storeProblem = () => undefined,
+  readyRequiresStore = false,
+}: HealthOptions): RequestHandler {
+  const router = Router();
+  route(router, '/livez', {
+    get: (_req, res) => {
+      res.set('Cache-Control', 'no-store').json({ status: 'ok' });
+    },
+  });
+  route(router, '/readyz', {
+    get: (_req, res) => {
+      const up = storeIsUp();
+      const reason = storeProblem();
+      const works = up !== false && reason === undefined;
+      const status = statusOf(lifecycle.phase, works, readyRequiresStore);
+      res
+        .set('Cache-Control', 'no-store')
+        .status(status === 'ready' || status === 'degraded' ? 200 : 503)
+        .json({ status, store: up === undefined ? 'memory' : up ? 'up' : 'down', reason });
+    },
+  });
+  return (req, res, next) => {
+    if (PROBES.test(req.url)) router(req, res, next);
+    else next();
+  };
+}
+
+function statusOf(phase: Phase, storeWorks: boolean, readyRequiresStore: boolean) {
+  if (phase !== 'ready') return phase;
+  if (storeWorks) return 'ready';
+  return readyRequiresStore ? 'unavailable' : 'degraded';
+}

@@ -1,0 +1,118 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { changeLog, type ChangeLog } from '../../observability/outage-log.ts';
+import type { Logger } from '../../observability/logger.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import { clientAddress } from '../client-address.ts';
+import { HttpError } from '../errors.ts';
+
+export interface RateLimitOptions {
+  /** Names the limit in its headers and keys: lower case letters, digits and dashes. Two limits need two names. */
+  readonly name: string;
+  /** How many requests are let through … */
+  readonly points: number;
+  /** … within so many seconds, counted from the first. */
+  readonly perSeconds: number;
+  /** Whom it counts; by default the client's address. */
+  readonly key?: (req: Request) => string;
+}
+
+/** A limit as a middleware. */
+export interface RateLimit extends RequestHandler {
+  /** Gives the request's client all points back. Never fails: while Redis is away the points come back with time. */
+  reset(req: Request): Promise<void>;
+}
+
+export interface RateLimiterOptions {
+  /** Where the counts are shared; undefined: each process counts for itself. */
+  readonly redis?: RedisConnection | undefined;
+  /** In front of every key. */
+  readonly prefix?: string;
+  readonly logger: Logger;
+}
+
+type Limiter = Pick<RateLimiterMemory, 'consume' | 'delete'>;
+
+/**
+ * Makes limits that all processes share through Redis. While Redis is away each process counts in its own memory: a
+ * limit that then is n times as high is better than none, and than refusing everybody.
+ *
+ * @throws {Error} when a limit's name is not of the form its headers and keys need.
+ * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ RateLimit and RateLimit-Policy
+ * @example
+ * const rateLimit = createRateLimiter({ redis, prefix: 'app:', logger });
+ * app.use('/api/search', rateLimit({ name: 'search', points: 60, perSeconds: 60 }));
+ */
+export function createRateLimiter({ redis, prefix = '', logger }: RateLimiterOptions) {
+  const log = changeLog(logger, {
+    failed: 'rate limits are counted in the memory of each process',
+    worked: 'rate limits are counted in Redis again',
+  });
+  return ({ name, points, perSeconds, key = clientAddress }: RateLimitOptions): RateLimit => {
+    if (!NAME.test(name)) throw new Error(`a rate limit may not be named "${name}": use a-z, 0-9 and -`);
+    const options = { keyPrefix: `${prefix}limit:${name}`, points, duration: perSeconds };
+    const limiter = redis ? sharedLimiter(redis, options, log) : new RateLimiterMemory(options);
+    const policy = `"${name}";q=${points};w=${perSeconds}`;
+
+    const middleware = async (req: Request, res: Response, next: NextFunction) => {
+      const { left, isOver } = await take(limiter, key(req));
+      const seconds = Math.max(Math.ceil(left.msBeforeNext / 1000), 1);
+      addToList(res, 'RateLimit-Policy', policy);
+      addToList(res, 'RateLimit', `"${name}";r=${left.remainingPoints};t=${seconds}`);
+      if (isOver) throw new HttpError('RATE_LIMITED', { headers: { 'Retry-After': String(seconds) } });
+      next();
+    };
+    const reset = async (req: Request) => {
+      await limiter.delete(key(req)).catch(() => false);
+    };
+    return Object.assign(middleware, { reset });
+  };
+}
+
+const NAME = /^[a-z0-9-]{1,64}$/;
+
+/** Takes one point. rate-limiter-flexible rejects both with a result, when no point is left, and with errors. */
+async function take(limiter: Limiter, key: string): Promise<{ left: RateLimiterRes; isOver: boolean }> {
+  try {
+    return { left: await limiter.consume(key), isOver: false };
+  } catch (thrown) {
+    if (thrown instanceof RateLimiterRes) return { left: thrown, isOver: true };
+    throw thrown;
+  }
+}
+
+/**
+ * Counts in Redis, and in memory when Redis fails. rate-limiter-flexible's own insurance does the same and tells
+ * nobody: a Redis that refuses the script (ACL, read-only) would never be noticed.
+ */
+function sharedLimiter(
+  redis: RedisConnection,
+  options: { keyPrefix: string; points: number; duration: number },
+  log: ChangeLog,
+): Limiter {
+  const shared = new RateLimiterRedis({ ...options, storeClient: redis.client, rejectIfRedisNotReady: true });
+  const memory = new RateLimiterMemory(options);
+  return {
+    consume: async (key) => {
+      try {
+        const left = await shared.consume(key);
+        log.worked();
+        return left;
+      } catch (thrown) {
+        if (thrown instanceof RateLimiterRes) throw thrown;
+        log.failed(thrown);
+        return memory.consume(key);
+      }
+    },
+    delete: async (key) => {
+      await memory.delete(key);
+      return shared.delete(key);
+    },
+  };
+}
+
+/** A request may pass several limits; each adds itself to the list. */
+function addToList(res: Response, header: string, item: string): void {
+  const list = res.get(header);
+  res.set(header, list ? `${list}, ${item}` : item);
+}

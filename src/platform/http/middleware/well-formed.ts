@@ -1,0 +1,44 @@
+import type { Request, RequestHandler } from 'express';
+import { HttpError } from '../errors.ts';
+
+/** Refuses what no honest client sends, before anything downstream has to cope with it. */
+export function wellFormed(): RequestHandler {
+  return (req, _res, next) => {
+    if (req.url.includes('%')) assertPercentEncoding(req.url);
+    assertHost(req);
+    next();
+  };
+}
+
+/** A name or an address, and a port; not what else fits into a URL: `user@`, a path, white space. */
+const HOST = /^(?:\[[\da-f:.]+\]|[^\s/?#@:[\]\\"'<>^`{|}\u0080-\uffff]*)(?::\d{0,5})?$/i;
+
+/**
+ * Links, redirects and cache keys are made of it, and who of two hosts is meant, each program on the way may see otherwise.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2 each of these must be a 400
+ */
+function assertHost({ headers: { host }, httpVersionMinor, rawHeaders }: Request): void {
+  if (host === undefined) {
+    if (httpVersionMinor === 0) return;
+    throw new HttpError('BAD_REQUEST', { detail: 'The Host header is missing.' });
+  }
+  if (!HOST.test(host)) throw new HttpError('BAD_REQUEST', { detail: 'The Host header is not valid.' });
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  if (count > 1) throw new HttpError('BAD_REQUEST', { detail: 'There are several Host headers.' });
+}
+
+function assertPercentEncoding(url: string): void {
+  try {
+    decodeURIComponent(url);
+  } catch (cause) {
+    throw new HttpError('MALFORMED_URL', {
+      detail: 'The URL has a % that starts no UTF-8 character.',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../../config.ts';
+import type { Connections } from './connections.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Logger } from '../observability/logger.ts';
+
+export type DrainTimes = Pick<Config, 'DRAIN_DELAY_SECONDS' | 'LINGER_SECONDS' | 'DRAIN_TIMEOUT_SECONDS'>;
+
+export interface DrainParts {
+  readonly connections: Connections;
+  readonly lifecycle: Lifecycle;
+  readonly logger: Logger;
+  readonly times: DrainTimes;
+}
+
+/** How often a drain looks whether it is done. */
+const POLL_MS = 25;
+
+/** How long a process that was told twice still takes. */
+const HURRIED_MS = 2000;
+
+/**
+ * The way out of a process that serves HTTP, without losing a request:
+ *
+ * 1. `/readyz` fails, so that balancers look elsewhere; DRAIN_DELAY_SECONDS for those that only poll.
+ * 2. The listener closes. Connections stay, and every answer on them says "Connection: close", for LINGER_SECONDS: a
+ *    client that is about to send on an idle connection gets its answer, and the news, instead of a reset.
+ * 3. Idle connections close, again and again, until no request is in flight.
+ * 4. At DRAIN_TIMEOUT_SECONDS what is left is cut.
+ */
+export class Drain {
+  readonly #parts: DrainParts;
+  #deadline = Infinity;
+  #running: Promise<boolean> | undefined;
+
+  constructor(parts: DrainParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins to drain; a second call waits for the same drain.
+   *
+   * @param options.delay - whether DRAIN_DELAY_SECONDS counts; not where others go on serving in this one's place.
+   * @returns whether every request was answered: false when some had to be cut at the deadline.
+   */
+  start(reason: string, { delay = true } = {}): Promise<boolean> {
+    return (this.#running ??= this.#drain(reason, delay));
+  }
+
+  /** The second signal: what is not done in two seconds is cut. */
+  hurry(): void {
+    this.#deadline = Math.min(this.#deadline, performance.now() + HURRIED_MS);
+  }
+
+  async #drain(reason: string, delay: boolean): Promise<boolean> {
+    const { connections, lifecycle, logger, times } = this.#parts;
+    const begun = performance.now();
+    const delayMs = delay ? times.DRAIN_DELAY_SECONDS * 1000 : 0;
+    this.#deadline = Math.min(this.#deadline, begun + delayMs + times.DRAIN_TIMEOUT_SECONDS * 1000);
+    lifecycle.markDraining();
+    logger.info({ reason, inFlight: connections.inFlight }, 'draining');
+    await this.#wait(delayMs);
+    connections.stopListening();
+    connections.refuseKeepAlive();
+    await this.#wait(times.LINGER_SECONDS * 1000);
+    lifecycle.endStreams();
+    while (connections.open > 0 && performance.now() < this.#deadline) {
+      connections.closeIdle();
+      await sleep(POLL_MS);
+    }
+    const cut = connections.inFlight;
+    connections.closeAll();
+    const seconds = Math.round(performance.now() - begun) / 1000;
+    if (cut > 0) logger.error({ seconds, cut }, 'drained at the deadline; requests were cut');
+    else logger.info({ seconds }, 'drained');
+    return cut === 0;
+  }
+
+  /** Waits, but not past a deadline that a second signal has drawn nearer. */
+  async #wait(milliseconds: number): Promise<void> {
+    const until = performance.now() + milliseconds;
+    while (performance.now() < Math.min(until, this.#deadline)) await sleep(POLL_MS);
+  }
+}

@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { DEFAULT_ADMIN_PORT, type Config } from '../../config.ts';
+import { isLoopback } from '../config/warnings.ts';
+import type { Logger } from '../observability/logger.ts';
+
+/** Where to listen: a host (unset: every address, IPv6 and IPv4) and a port (0: a free one). */
+export interface ListenAddress {
+  readonly host: string | undefined;
+  readonly port: number;
+  /** A socket that listens already, of systemd's; then the others don't matter. */
+  readonly fd?: number | undefined;
+}
+
+/** The variables that say where, for messages. */
+export interface ListenNames {
+  readonly host: string;
+  readonly port: string;
+}
+
+const APP: ListenNames = { host: 'HOST', port: 'PORT' };
+const ADMIN: ListenNames = { host: 'ADMIN_HOST', port: 'ADMIN_PORT' };
+
+/**
+ * Listens, and resolves when connections are accepted.
+ *
+ * @returns the address that was taken.
+ * @throws {Error} that names the variable to change when the address is not available.
+ */
+export async function listen(server: Server, address: ListenAddress, names = APP): Promise<AddressInfo> {
+  const { host, port, fd } = address;
+  try {
+    // Throws at once for a port beyond 65,535.
+    if (fd !== undefined) server.listen({ fd });
+    else server.listen(host === undefined ? { port } : { host, port });
+    await once(server, 'listening');
+  } catch (error) {
+    throw new Error(explain(error as NodeJS.ErrnoException, address, names), { cause: error });
+  }
+  // A connection that can't be accepted, for want of a descriptor: that must not end the process.
+  server.on('error', () => {
+    server.closeIdleConnections();
+  });
+  return server.address() as AddressInfo;
+}
+
+/**
+ * Listens where ADMIN_HOST and ADMIN_PORT say, if they do. In development a second app on this host gets a free port, where
+ * both have the default.
+ *
+ * @param options.offset - is added to the port, where several processes have one each.
+ */
+export async function listenForMetrics(
+  server: Server,
+  config: Pick<Config, 'NODE_ENV' | 'ADMIN_HOST' | 'ADMIN_PORT'>,
+  logger: Logger,
+  { offset = 0 } = {},
+): Promise<void> {
+  const { ADMIN_HOST: host, ADMIN_PORT } = config;
+  if (ADMIN_PORT === 0) return;
+  const isDefault = ADMIN_PORT === DEFAULT_ADMIN_PORT && config.NODE_ENV !== 'production';
+  try {
+    await listen(server, { host, port: ADMIN_PORT + offset }, ADMIN);
+  } catch (error) {
+    if (!isDefault || !isTaken(error)) throw error;
+    const { port } = await listen(server, { host, port: 0 }, ADMIN);
+    logger.warn(
+      { port },
+      `ADMIN_PORT ${ADMIN_PORT} is taken: metrics are at http://localhost:${port}/metrics`,
+    );
+  }
+}
+
+/** Where a browser finds it, and who can reach it. */
+export function describeAddress({ address, port, family }: AddressInfo): string {
+  if (address === '::' || address === '0.0.0.0') return `http://localhost:${port} (all addresses)`;
+  // localhost is these two, and none of the other addresses of loopback.
+  const isLocalhost = address === '127.0.0.1' || address === '::1';
+  const host = isLocalhost ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+  const who = isLoopback(address) ? ' (this machine only; HOST says otherwise)' : '';
+  return `http://${host}:${port}${who}`;
+}
+
+function isTaken(error: unknown): boolean {
+  return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
+}
+
+function explain(
+  { code = 'error' }: NodeJS.ErrnoException,
+  { host = '*', port, fd }: ListenAddress,
+  names: ListenNames,
+): string {
+  if (fd !== undefined) return `can't listen on the socket that systemd handed over (${code})`;
+  const where = `can't listen on ${host}:${port} (${code})`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${where}: another process does. Stop it, or set ${names.port} to another port`;
+    case 'EACCES':
+      return `${where}: ports below 1024 need privileges. Set ${names.port} to one above, and let a proxy take 80 and 443`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${where}: this machine has no such address. Set ${names.host} to one that it has`;
+    default:
+      return `${where}: check ${names.host} and ${names.port}`;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Config } from '../../config.ts';
+import { projectPath } from '../config/paths.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { createCache } from '../cache/cache.ts';
+import { keepSessions } from '../sessions/kept-sessions.ts';
+import { MemorySessionStore } from '../sessions/memory-session-store.ts';
+import type { Stores } from './stores.ts';
+
+/** Opens what `STORE` names: Redis, or this process's memory. Waits a little for Redis, and does not fail without it. */
+export async function openStores(config: Config, logger: Logger, metrics: Metrics): Promise<Stores> {
+  if (config.STORE === 'memory') return openMemory(config, logger);
+  // Only where it is used: the client is a tenth of what the app needs to start.
+  const { openRedis } = await import('./open-redis.ts');
+  return openRedis(config, logger, metrics);
+}
+
+/** Where development keeps its sessions over a restart. */
+const DEVELOPMENT_SESSIONS_FILE = projectPath('node_modules', '.cache', 'development-sessions.json');
+
+async function openMemory(config: Config, logger: Logger): Promise<Stores> {
+  const notice =
+    'sessions and cache live in the memory of this process and end with it; set REDIS_URL to keep them';
+  if (config.NODE_ENV === 'production') logger.warn(notice);
+  else logger.info(notice);
+  const cache = createCache({
+    logger,
+    prefix: config.REDIS_KEY_PREFIX,
+    maxBytes: config.CACHE_MAX_MB * 1024 * 1024,
+  });
+  const sessions = new MemorySessionStore({ config });
+  const isDevelopment = config.NODE_ENV === 'development';
+  const keep = isDevelopment ? await keepSessions(sessions, DEVELOPMENT_SESSIONS_FILE) : undefined;
+  return {
+    kind: 'memory',
+    redis: undefined,
+    sessions,
+    cache,
+    isUp: () => undefined,
+    problem: () => undefined,
+    close: async () => {
+      await keep?.();
+      await cache.close();
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import type { RequestHandler } from 'express';
+import type { Config } from '../config.ts';
+import type { Lifecycle } from './lifecycle/lifecycle.ts';
+import type { Logger } from './observability/logger.ts';
+import type { Metrics } from './observability/metrics.ts';
+import type { Stores } from './stores/stores.ts';
+import type { RateLimit, RateLimitOptions } from './http/middleware/rate-limit.ts';
+import type { Cached } from './cache/response-cache.ts';
+
+/** What a feature is built from. `createApp` makes one and hands it to every feature. */
+export interface Toolkit {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
+  readonly stores: Stores;
+  /** Reads a JSON body into `req.body`. */
+  readonly json: RequestHandler;
+  /** Gives the request `req.session`, which is undefined while the store is away. Mount it only where it is needed. */
+  readonly session: RequestHandler;
+  /** Lets logged-in users pass: else 401, or 503 while the store is away. Mount it behind `session`. */
+  readonly requireUser: RequestHandler;
+  /** Refuses unsafe methods that come from another site's page. Mount it on every route that a cookie protects. */
+  readonly csrf: RequestHandler;
+  /** A limit of requests per client, shared by all processes. */
+  readonly rateLimit: (options: RateLimitOptions) => RateLimit;
+  /** Caches responses to GET: docs/use-the-cache.md. */
+  readonly cached: Cached;
+}

@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { parseRedisUrl } from '../../src/platform/config/redis-url.ts';
+import { readSeed } from '../../src/features/companies/open.ts';
+import { RedisCompanies } from '../../src/features/companies/redis-repository.ts';
+import { normalizeError } from '../../src/platform/http/normalize-error.ts';
+import { createRedisClient, type RedisClient } from '../../src/platform/redis/client.ts';
+import { until } from '../support/caches.ts';
+import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
+import { RedisServer } from '../support/redis-server.ts';
+
+const seed = readSeed();
+const clients: RedisClient[] = [];
+let prefix: string;
+
+beforeEach(() => {
+  prefix = `test-${randomUUID()}:`;
+});
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.disconnect();
+});
+
+async function connect(url: string): Promise<RedisClient> {
+  const client = createRedisClient(parseRedisUrl(url));
+  client.on('error', () => undefined);
+  clients.push(client);
+  await until(() => client.status === 'ready');
+  return client;
+}
+
+async function open(url: string): Promise<RedisCompanies> {
+  return new RedisCompanies(await connect(url), seed, { prefix });
+}
+
+async function drop(url: string): Promise<void> {
+  const client = await connect(url);
+  const keys = [`${prefix}companies`, ...seed.map(({ id }) => `${prefix}company:${id}`)];
+  await Promise.all(keys.map((key) => client.del(key)));
+}
+
+describeWithRedis('companies in Redis', (openRedis) => {
+  let redis: TestRedis;
+
+  beforeAll(async () => {
+    redis = await openRedis();
+  });
+
+  afterEach(() => drop(redis.url));
+  afterAll(() => redis.stop());
+
+  test('are those of the seed at first, by id', async () => {
+    const companies = await open(redis.url);
+    expect(await companies.list()).toEqual(seed);
+    expect(await companies.get(58)).toEqual(seed[57]);
+    expect(await companies.get(101)).toBeUndefined();
+  });
+
+  test('are seeded by whatever is asked first, one company or a change', async () => {
+    expect(await (await open(redis.url)).get(7)).toEqual(seed[6]);
+    await drop(redis.url);
+    const changed = await (await open(redis.url)).update(7, { city: 'Elsewhere' });
+    expect(changed).toEqual({ ...seed[6], city: 'Elsewhere' });
+    expect(await (await open(redis.url)).list()).toHaveLength(seed.length);
+  });
+
+  test('keep what was changed, for other processes and later starts', async () => {
+    await (await open(redis.url)).update(1, { city: 'Apple Park', founded: 1977 });
+    const expected = { ...seed[0], city: 'Apple Park', founded: 1977 };
+    expect(await (await open(redis.url)).get(1)).toEqual(expected);
+    expect((await (await open(redis.url)).list())[0]).toEqual(expected);
+  });
+
+  test('keep both of two changes of different fields at the same time', async () => {
+    const [a, b] = [await open(redis.url), await open(redis.url)];
+    await Promise.all([a.update(1, { city: 'Here' }), b.update(1, { sector: 'Fruit' })]);
+    expect(await a.get(1)).toMatchObject({ city: 'Here', sector: 'Fruit' });
+  });
+
+  test('know no company that is not there, and make none by changing it', async () => {
+    const companies = await open(redis.url);
+    expect(await companies.update(101, { city: 'Nowhere' })).toBeUndefined();
+    expect(await (await connect(redis.url)).exists(`${prefix}company:101`)).toBe(0);
+  });
+
+  test('lose no change when several processes seed while another one already changes', async () => {
+    const instances = await Promise.all([1, 2, 3, 4].map(() => open(redis.url)));
+    const [first, ...others] = instances as [RedisCompanies, ...RedisCompanies[]];
+    const changes = seed.slice(0, 20).map(({ id }) => first.update(id, { city: `Changed ${id}` }));
+    const lists = await Promise.all([...others, ...others].map((instance) => instance.list()));
+    await Promise.all(changes);
+    for (const list of lists) expect(list).toHaveLength(seed.length);
+    const after = await (await open(redis.url)).list();
+    for (const { id, city } of after.slice(0, 20)) expect(city).toBe(`Changed ${id}`);
+  });
+
+  test('are read although a key of one holds something else', async () => {
+    const companies = await open(redis.url);
+    await companies.list();
+    const client = await connect(redis.url);
+    await client.del(`${prefix}company:3`);
+    await client.set(`${prefix}company:3`, 'stray');
+    expect(await companies.get(3)).toBeUndefined();
+    expect(await companies.update(3, { city: 'Nowhere' })).toBeUndefined();
+    expect(await companies.list()).toEqual(seed.filter(({ id }) => id !== 3));
+  });
+
+  test('that were written only in part, by a process that died, are completed', async () => {
+    await (await connect(redis.url)).hset(`${prefix}company:3`, { id: 3, city: 'Somewhere else' });
+    const companies = await open(redis.url);
+    expect(await companies.get(3)).toEqual({ ...seed[2], city: 'Somewhere else' });
+    expect(await companies.list()).toHaveLength(seed.length);
+  });
+});
+
+describeWithRedisServer('companies while Redis is away', () => {
+  let redis: RedisServer;
+
+  beforeEach(async () => {
+    redis = await RedisServer.start();
+  });
+
+  afterEach(() => redis.stop());
+
+  test('are read as they were last seen, and not written', async () => {
+    const companies = await open(redis.url);
+    await companies.update(1, { city: 'Apple Park' });
+    await redis.kill();
+    expect(await companies.get(1)).toMatchObject({ city: 'Apple Park' });
+    expect(await companies.get(2)).toEqual(seed[1]);
+    expect(await companies.list()).toHaveLength(seed.length);
+    const failed: unknown = await companies.update(1, { city: 'Nowhere' }).catch((error: unknown) => error);
+    expect(normalizeError(failed).code).toBe('STORE_UNAVAILABLE');
+  });
+
+  test('are not read as they were before a change that is known', async () => {
+    let changedAt = -Infinity;
+    const companies = new RedisCompanies(await connect(redis.url), seed, {
+      prefix,
+      changedAt: () => changedAt,
+    });
+    await companies.list();
+    changedAt = performance.now();
+    expect(await companies.get(1)).toEqual(seed[0]);
+    await redis.kill();
+    expect(await companies.get(1)).toEqual(seed[0]);
+    for (const failed of [companies.get(2), companies.list()]) {
+      const error: unknown = await failed.catch((thrown: unknown) => thrown);
+      expect(normalizeError(error).code).toBe('STORE_UNAVAILABLE');
+    }
+  });
+
+  test('come from the seed if Redis was never there', async () => {
+    await redis.kill();
+    const client = createRedisClient(parseRedisUrl(redis.url));
+    client.on('error', () => undefined);
+    clients.push(client);
+    const companies = new RedisCompanies(client, seed, { prefix });
+    expect(await companies.list()).toEqual(seed);
+  });
+
+  test('cost a list one time-out and no more when Redis hangs', async () => {
+    const companies = await open(redis.url);
+    await companies.list();
+    let connections = 0;
+    for (const client of clients) client.on('connect', () => connections++);
+    redis.hang();
+    expect(await companies.list()).toHaveLength(seed.length);
+    // A command that times out closes the connection; another could have waited only on a new one.
+    expect(connections).toBe(0);
+    redis.resume();
+  });
+
+  test('are seeded again when Redis comes back empty', async () => {
+    const companies = await open(redis.url);
+    await companies.list();
+    await redis.kill();
+    await redis.restart();
+    await until(() => clients.every((client) => client.status === 'ready'));
+    expect(await companies.list()).toEqual(seed);
+    expect(await (await connect(redis.url)).scard(`${prefix}companies`)).toBe(seed.length);
+  });
+});
+
+describeWithRedisServer('companies in a Redis Cluster', () => {
+  test('are seeded, read and changed, though each key has its own slot', async () => {
+    const redis = await RedisServer.start('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1');
+    try {
+      const admin = await connect(redis.url);
+      await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+      await until(
+        async () => String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
+        10_000,
+      );
+      const companies = await open(`redis+cluster://127.0.0.1:${redis.port}`);
+      expect(await companies.list()).toEqual(seed);
+      expect(await companies.update(5, { city: 'Here' })).toEqual({ ...seed[4], city: 'Here' });
+      expect(await companies.list()).toHaveLength(seed.length);
+    } finally {
+      await redis.stop();
+    }
+  });
+});
+
+describe('the seed', () => {
+  test('is not changed by updates', () => {
+    expect(seed).toEqual(readSeed());
+  });
+});
