@@ -4,43 +4,43 @@ import n from 'eslint-plugin-n';
 import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
-/**
- * The floors of src/, from the top: entries, app, features, http, runtime and stores, config.
- * A file imports from its own floor or from below it, never from above. runtime keeps clear of stores as well: the
- * cluster primary must not be able to die of Redis.
- */
-const above = {
-  features: ['app', 'server', 'serve', 'cluster'],
-  http: ['app', 'server', 'serve', 'cluster', 'features'],
-  runtime: ['app', 'server', 'serve', 'cluster', 'features', 'http', 'stores'],
-  stores: ['app', 'server', 'serve', 'cluster', 'features', 'http'],
-  config: ['app', 'server', 'serve', 'cluster', 'features', 'http', 'runtime', 'stores'],
-};
-
-/** The rule for files so many folders below src/: that many times `../` leads to src/, where the floors are. */
-const zone = (files, depth, floor) => ({
-  files,
+/** What is yours imports the platform through the faces of its rooms: what is behind them may change with an update. */
+const facesOnly = {
+  files: ['src/**/*.ts', 'tests/features/**/*.ts'],
+  ignores: ['src/platform/**'],
   rules: {
     'no-restricted-imports': [
       'error',
       {
         patterns: [
           {
-            regex: `^${depth === 0 ? '\\./' : '\\.\\./'.repeat(depth)}(?:${above[floor].join('|')})(?:\\.ts$|/)`,
-            message: `src/${floor} must not import from a floor above it (see docs/architecture.md).`,
+            regex: 'platform/[a-z]+/(?!index\\.ts$)',
+            message: 'Import from the index.ts of the room (src/platform/README.md).',
           },
         ],
       },
     ],
   },
-});
+};
 
-const zones = [zone(['src/config.ts'], 0, 'config')].concat(
-  Object.keys(above).flatMap((floor) => [
-    zone([`src/${floor}/*.ts`], 1, floor),
-    zone([`src/${floor}/*/*.ts`], 2, floor),
-  ]),
-);
+/** The platform knows nothing of the app: what differs from app to app is handed in. */
+const platformOnly = {
+  files: ['src/platform/**/*.ts'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex:
+              '^(?:\\.\\./){2,}(?:app|cluster|config|ctl|doctor|errors|serve|server|session|toolkit|features|jobs)(?:\\.ts$|/)',
+            message: 'src/platform must not import what is yours: have it handed in.',
+          },
+        ],
+      },
+    ],
+  },
+};
 
 export default tseslint.config(
   { ignores: ['dist', 'coverage', 'node_modules'] },
@@ -69,7 +69,8 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
-  ...zones,
+  facesOnly,
+  platformOnly,
   {
     files: ['src/**/*.ts'],
     plugins: { n },
@@ -82,7 +83,7 @@ export default tseslint.config(
       'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
     },
   },
-  { files: ['src/config.ts'], rules: { 'n/no-process-env': 'off' } },
+  { files: ['src/platform/config/**/*.ts'], rules: { 'n/no-process-env': 'off' } },
   {
     files: ['tests/**/*.ts'],
     rules: { '@typescript-eslint/unbound-method': 'off' },

@@ -1,49 +1,40 @@
 import express, { type Express } from 'express';
+import type { AppParts } from './platform/lifecycle/index.ts';
 import type { Config } from './config.ts';
-import { projectPath } from './platform/config/paths.ts';
+import { projectPath } from './platform/config/index.ts';
 import { features } from './features/index.ts';
-import { accessLog } from './platform/http/middleware/access-log.ts';
-import { jsonBody } from './platform/http/middleware/body.ts';
-import { compress } from './platform/http/middleware/compress.ts';
-import { requestContext } from './platform/http/middleware/request-context.ts';
-import { cors } from './platform/http/middleware/cors.ts';
-import { csrf } from './platform/sessions/csrf.ts';
-import { errorHandler, notFound } from './platform/http/middleware/error-handler.ts';
-import { health } from './platform/http/middleware/health.ts';
-import { overload } from './platform/http/middleware/overload.ts';
-import { createRateLimiter } from './platform/http/middleware/rate-limit.ts';
-import { inOrder } from './platform/http/middleware/in-order.ts';
-import { responseCache } from './platform/cache/response-cache.ts';
-import { securityHeaders } from './platform/http/middleware/security-headers.ts';
 import {
+  accessLog,
+  compress,
+  cors,
+  createRateLimiter,
+  errorHandler,
+  health,
+  inOrder,
+  jsonBody,
+  notFound,
+  overload,
+  requestContext,
+  securityHeaders,
+  staticFiles,
+  wellFormed,
+} from './platform/http/index.ts';
+import {
+  csrf,
   PLAIN_SESSION_COOKIE,
   requireUser,
   SECURE_SESSION_COOKIE,
   sessions,
-} from './platform/sessions/session.ts';
-import { staticFiles } from './platform/http/middleware/static.ts';
-import type { Toolkit } from './platform/toolkit.ts';
-import { wellFormed } from './platform/http/middleware/well-formed.ts';
-import type { Lifecycle } from './platform/lifecycle/lifecycle.ts';
-import type { Logger } from './platform/observability/logger.ts';
-import type { Metrics } from './platform/observability/metrics.ts';
-import type { Stores } from './platform/stores/stores.ts';
-
-/** What an app is made of. Nothing here is global: a test makes ten apps side by side. */
-export interface AppParts {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly lifecycle: Lifecycle;
-  readonly metrics: Metrics;
-  readonly stores: Stores;
-}
+} from './platform/sessions/index.ts';
+import { responseCache } from './platform/cache/index.ts';
+import type { Toolkit } from './toolkit.ts';
 
 /**
  * The whole pipeline of a request, in order.
  *
  * @throws {ConfigError} when a feature finds its part of the configuration wrong.
  */
-export async function createApp(parts: AppParts): Promise<Express> {
+export async function createApp(parts: AppParts<Config>): Promise<Express> {
   const { config, logger, lifecycle, stores } = parts;
   const files = staticFiles(projectPath('public'), { hashed: config.NODE_ENV !== 'development' });
   const app = settings(express(), config);
@@ -90,7 +81,7 @@ function settings(app: Express, config: Config): Express {
   return app;
 }
 
-function toolkit(parts: AppParts): Toolkit {
+function toolkit(parts: AppParts<Config>): Toolkit {
   const { config, logger, metrics, stores } = parts;
   return {
     ...parts,

@@ -1,7 +1,5 @@
-import { ConfigError, EXIT_BAD_CONFIG, loadControlSocket } from './config.ts';
-import { sendCommand, Unreachable } from './platform/supervisor/control-client.ts';
-import { statusTable } from './platform/supervisor/status-table.ts';
-import type { Status } from './platform/supervisor/status.ts';
+import { ConfigError, EXIT_BAD_CONFIG, loadControlSocket } from './platform/config/index.ts';
+import { sendCommand, type Status, statusTable, Unreachable } from './platform/supervisor/index.ts';
 
 const USAGE = `Controls the app that npm start runs.
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { inspectForProduction } from './config.ts';
-import { findAll, type Finding } from './platform/doctor/checks.ts';
+import { findAll, type Finding } from './platform/doctor/index.ts';
 
 const USAGE = `Checks the configuration for production without starting the app.
 

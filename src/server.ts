@@ -1,5 +1,5 @@
 import module from 'node:module';
-import { projectPath } from './platform/config/paths.ts';
+import { projectPath } from './platform/config/index.ts';
 
 // The entry of one process. Node (22.10 or later) keeps what it compiled for the next start. It does so in the project's
 // folder, because its default, the folder for temporary files, is open to every user of the host. serve.ts is imported

@@ -1,5 +1,5 @@
 import type { IRouter } from 'express';
-import type { Toolkit } from '../platform/toolkit.ts';
+import type { Toolkit } from '../toolkit.ts';
 import { account } from './account/index.ts';
 import { createUsers } from './account/users.ts';
 import { companies } from './companies/index.ts';

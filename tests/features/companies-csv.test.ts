@@ -6,7 +6,7 @@ import type { Company } from '../../src/features/companies/company.ts';
 import { csv } from '../../src/features/companies/csv.ts';
 import { readSeed } from '../../src/features/companies/open.ts';
 import { MemoryCompanies } from '../../src/features/companies/repository.ts';
-import { wrap } from '../../src/platform/http/wrap.ts';
+import { wrap } from '../../src/platform/http/index.ts';
 import { until } from '../support/caches.ts';
 import { serve } from '../support/http.ts';
 

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import { projectPath } from '../../src/platform/config/paths.ts';
+import { projectPath } from '../../src/platform/config/index.ts';
 import { readSeed } from '../../src/features/companies/open.ts';
 
 const companies = readSeed();

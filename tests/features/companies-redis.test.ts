@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { parseRedisUrl } from '../../src/platform/config/redis-url.ts';
+import { parseRedisUrl } from '../../src/platform/config/index.ts';
 import { readSeed } from '../../src/features/companies/open.ts';
 import { RedisCompanies } from '../../src/features/companies/redis-repository.ts';
-import { normalizeError } from '../../src/platform/http/normalize-error.ts';
-import { createRedisClient, type RedisClient } from '../../src/platform/redis/client.ts';
+import { normalizeError } from '../../src/platform/http/index.ts';
+import { createRedisClient, type RedisClient } from '../../src/platform/redis/index.ts';
 import { until } from '../support/caches.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
 import { RedisServer } from '../support/redis-server.ts';

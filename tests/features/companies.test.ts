@@ -5,13 +5,13 @@ import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import express, { type RequestHandler } from 'express';
 import request from 'supertest';
-import { projectPath } from '../../src/platform/config/paths.ts';
+import { projectPath } from '../../src/platform/config/index.ts';
 import type { Company, CompanyChanges } from '../../src/features/companies/company.ts';
 import { companies } from '../../src/features/companies/index.ts';
 import { readSeed } from '../../src/features/companies/open.ts';
 import { MemoryCompanies } from '../../src/features/companies/repository.ts';
-import { errorHandler } from '../../src/platform/http/middleware/error-handler.ts';
-import type { Toolkit } from '../../src/platform/toolkit.ts';
+import { errorHandler } from '../../src/platform/http/index.ts';
+import type { Toolkit } from '../../src/toolkit.ts';
 import { cachedRoutes } from '../support/cached-routes.ts';
 import { createTestApp, type TestApp } from '../support/test-app.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
-import { ConfigError } from '../../src/config.ts';
+import { ConfigError } from '../../src/platform/config/index.ts';
 import { hashPassword } from '../../src/features/account/password.ts';
 import { createUsers } from '../../src/features/account/users.ts';
-import { HttpError } from '../../src/platform/http/errors.ts';
+import { HttpError } from '../../src/platform/http/index.ts';
 import { TEST_SECRET, testConfig } from '../support/config.ts';
 import { LogLines } from '../support/http.ts';
 

@@ -5,7 +5,7 @@ import { jsonBody } from '../../src/platform/http/middleware/body.ts';
 import { csrf } from '../../src/platform/sessions/csrf.ts';
 import { createRateLimiter } from '../../src/platform/http/middleware/rate-limit.ts';
 import { requireUser, saveSession, sessionOf, sessions } from '../../src/platform/sessions/session.ts';
-import type { Toolkit } from '../../src/platform/toolkit.ts';
+import type { Toolkit } from '../../src/toolkit.ts';
 import { Lifecycle } from '../../src/platform/lifecycle/lifecycle.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
 import { createMetrics } from '../../src/platform/observability/metrics.ts';

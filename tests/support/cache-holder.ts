@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createCache } from '../../src/platform/cache/cache.ts';
+import { createCache } from '../../src/platform/cache/layered.ts';
 import { connectRedis } from '../../src/platform/redis/connection.ts';
 import { silent, until } from './caches.ts';
 import { testConfig } from './config.ts';

@@ -1,7 +1,8 @@
 import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
 import { createMetrics } from '../../src/platform/observability/metrics.ts';
 import { responseCache, type Cached } from '../../src/platform/cache/response-cache.ts';
-import { createCache, type Cache } from '../../src/platform/cache/cache.ts';
+import type { Cache } from '../../src/platform/cache/cache.ts';
+import { createCache } from '../../src/platform/cache/layered.ts';
 import { silent } from './caches.ts';
 
 /** A response cache for tests, in memory unless a cache is given. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type Logger } from '../../src/platform/observability/logger.ts';
-import { createCache, type Cache } from '../../src/platform/cache/cache.ts';
+import type { Cache } from '../../src/platform/cache/cache.ts';
+import { createCache } from '../../src/platform/cache/layered.ts';
 import { connectRedis, type RedisConnection } from '../../src/platform/redis/connection.ts';
 import { testConfig } from './config.ts';
 

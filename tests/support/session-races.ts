@@ -1,7 +1,7 @@
 import type { Express } from 'express';
 import { expect, test } from '@jest/globals';
 import { logIn, saveSession } from '../../src/platform/sessions/session.ts';
-import type { Toolkit } from '../../src/platform/toolkit.ts';
+import type { Toolkit } from '../../src/toolkit.ts';
 import { cookieOf, gate, get, logInAs, type AccountAppOptions } from './account-app.ts';
 
 type ServeWith = (options: AccountAppOptions) => Promise<{ url: string }>;

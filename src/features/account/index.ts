@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import * as v from 'valibot';
-import { strictObject } from '../../platform/config/schemas.ts';
-import { sameName } from '../../platform/config/users.ts';
-import { clientAddress } from '../../platform/http/client-address.ts';
-import { currentLog } from '../../platform/http/middleware/request-context.ts';
-import { HttpError, storeUnavailable } from '../../platform/http/errors.ts';
-import { normalizeError } from '../../platform/http/normalize-error.ts';
-import { route } from '../../platform/http/route.ts';
-import { assertCookieCanBeSent, logIn, logOut, sessionOf } from '../../platform/sessions/session.ts';
-import type { Toolkit } from '../../platform/toolkit.ts';
-import { wrap } from '../../platform/http/wrap.ts';
+import { strictObject } from '../../platform/config/index.ts';
+import { sameName } from './users-setting.ts';
+import {
+  clientAddress,
+  currentLog,
+  HttpError,
+  normalizeError,
+  route,
+  storeUnavailable,
+  wrap,
+} from '../../platform/http/index.ts';
+import { assertCookieCanBeSent, logIn, logOut, sessionOf } from '../../platform/sessions/index.ts';
+import type { Toolkit } from '../../toolkit.ts';
 import { MAX_PASSWORD_LENGTH } from './password.ts';
 import type { UserDirectory } from './users.ts';
 

@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, timingSafeEqual, type ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
-import { PASSWORD_HASH } from '../../platform/config/users.ts';
+import { PASSWORD_HASH } from './users-setting.ts';
 
 /**
  * N = 2^15, r = 8, p = 3: 32 MiB and some 200 ms of one thread.

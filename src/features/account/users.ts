@@ -1,8 +1,8 @@
 import pLimit from 'p-limit';
 import type { Config } from '../../config.ts';
-import { sameName } from '../../platform/config/users.ts';
-import { HttpError } from '../../platform/http/errors.ts';
-import type { Logger } from '../../platform/observability/logger.ts';
+import { sameName } from './users-setting.ts';
+import { HttpError } from '../../platform/http/index.ts';
+import type { Logger } from '../../platform/observability/index.ts';
 import { checkPassword, hashPassword, impossibleHash } from './password.ts';
 
 export interface User {

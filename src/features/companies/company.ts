@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { strictObject } from '../../platform/config/schemas.ts';
+import { strictObject } from '../../platform/config/index.ts';
 import { integer } from './parameters.ts';
 
 /** With a name of letters, not an address, and not a name without a dot, which is one only in some network. */

@@ -1,6 +1,6 @@
 import { pipeline, Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
-import type { Handler } from '../../platform/http/wrap.ts';
+import type { Handler } from '../../platform/http/index.ts';
 import { COMPANY_FIELDS } from './company.ts';
 import type { CompanyRepository } from './repository.ts';
 

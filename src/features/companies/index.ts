@@ -1,10 +1,8 @@
 import { Router } from 'express';
 import * as v from 'valibot';
-import { HttpError, storeUnavailable } from '../../platform/http/errors.ts';
-import { route } from '../../platform/http/route.ts';
-import type { Toolkit } from '../../platform/toolkit.ts';
-import { wrap, type Handler } from '../../platform/http/wrap.ts';
-import type { Cache } from '../../platform/cache/cache.ts';
+import { type Handler, HttpError, route, storeUnavailable, wrap } from '../../platform/http/index.ts';
+import type { Toolkit } from '../../toolkit.ts';
+import type { Cache } from '../../platform/cache/index.ts';
 import { changesSchema } from './company.ts';
 import { csv } from './csv.ts';
 import { list } from './list.ts';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { strictObject } from '../../platform/config/schemas.ts';
-import type { Loader } from '../../platform/cache/response-cache.ts';
+import { strictObject } from '../../platform/config/index.ts';
+import type { Loader } from '../../platform/cache/index.ts';
 import { filterCompanies, SORT_FIELDS, sortCompanies } from './find.ts';
 import { condition, wholeNumber } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';

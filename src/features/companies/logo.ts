@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import * as v from 'valibot';
-import { projectPath } from '../../platform/config/paths.ts';
-import { HttpError } from '../../platform/http/errors.ts';
-import type { Handler } from '../../platform/http/wrap.ts';
+import { projectPath } from '../../platform/config/index.ts';
+import { type Handler, HttpError } from '../../platform/http/index.ts';
 import { companyPath } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
-import { projectPath } from '../../platform/config/paths.ts';
-import { problemOf } from '../../platform/config/schemas.ts';
-import type { Toolkit } from '../../platform/toolkit.ts';
+import { problemOf, projectPath } from '../../platform/config/index.ts';
+import type { Toolkit } from '../../toolkit.ts';
 import { companySchema, type Company } from './company.ts';
 import { RedisCompanies } from './redis-repository.ts';
 import { MemoryCompanies, type CompanyRepository } from './repository.ts';

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import type { RedisClient } from '../../platform/redis/client.ts';
-import { isRedisAway, isWrongType } from '../../platform/redis/errors.ts';
+import { isRedisAway, isWrongType, type RedisClient } from '../../platform/redis/index.ts';
 import { companySchema, type Company, type CompanyChanges } from './company.ts';
 import type { CompanyRepository } from './repository.ts';
 

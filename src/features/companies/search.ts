@@ -1,8 +1,7 @@
 import * as v from 'valibot';
-import { strictObject } from '../../platform/config/schemas.ts';
-import { HttpError } from '../../platform/http/errors.ts';
-import type { Handler } from '../../platform/http/wrap.ts';
-import type { Cache } from '../../platform/cache/cache.ts';
+import { strictObject } from '../../platform/config/index.ts';
+import { type Handler, HttpError } from '../../platform/http/index.ts';
+import type { Cache } from '../../platform/cache/index.ts';
 import { filterCompanies } from './find.ts';
 import { condition, integer } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';

@@ -1,10 +1,8 @@
 import express, { Router } from 'express';
 import * as v from 'valibot';
-import { HttpError } from '../../platform/http/errors.ts';
-import { route } from '../../platform/http/route.ts';
-import { assertCookieCanBeSent, logIn, logOut } from '../../platform/sessions/session.ts';
-import type { Toolkit } from '../../platform/toolkit.ts';
-import { wrap } from '../../platform/http/wrap.ts';
+import { HttpError, route, wrap } from '../../platform/http/index.ts';
+import { assertCookieCanBeSent, logIn, logOut } from '../../platform/sessions/index.ts';
+import type { Toolkit } from '../../toolkit.ts';
 import { credentials } from '../account/index.ts';
 import type { UserDirectory } from '../account/users.ts';
 import { changesSchema } from '../companies/company.ts';

@@ -1,11 +1,9 @@
 import cluster from 'node:cluster';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
-import { HttpError } from '../../platform/http/errors.ts';
-import { route } from '../../platform/http/route.ts';
-import { sessionOf } from '../../platform/sessions/session.ts';
-import type { Toolkit } from '../../platform/toolkit.ts';
-import { wrap } from '../../platform/http/wrap.ts';
-import type { Cache } from '../../platform/cache/cache.ts';
+import { HttpError, route, wrap } from '../../platform/http/index.ts';
+import { sessionOf } from '../../platform/sessions/index.ts';
+import type { Toolkit } from '../../toolkit.ts';
+import type { Cache } from '../../platform/cache/index.ts';
 import { homePage, type HomeFacts } from './page.ts';
 
 /** Short, so that whoever reloads the page a few times sees a MISS, HITs and a STALE. */

@@ -1,4 +1,4 @@
-import { escapeHtml } from '../../platform/http/html.ts';
+import { escapeHtml } from '../../platform/http/index.ts';
 
 /** What the page tells. */
 export interface HomeFacts {

@@ -1,5 +1,4 @@
 import type { Logger } from '../observability/logger.ts';
-import { LayeredCache } from './layered.ts';
 import type { CacheOptions } from './options.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 
@@ -64,8 +63,4 @@ export interface CacheParts {
   readonly maxBytes: number;
   /** Called at each look-up that found or loaded a value. */
   readonly onLookup?: ((state: CacheState) => void) | undefined;
-}
-
-export function createCache(parts: CacheParts): Cache {
-  return new LayeredCache(parts);
 }

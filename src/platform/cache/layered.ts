@@ -191,3 +191,7 @@ export class LayeredCache implements Cache {
     this.#loads.purge(name);
   }
 }
+
+export function createCache(parts: CacheParts): Cache {
+  return new LayeredCache(parts);
+}

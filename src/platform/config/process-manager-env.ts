@@ -45,6 +45,11 @@ export function readLaunch(env: Environment, pid = process.pid): Launch {
   };
 }
 
+/** What started this process tells it, in variables that are not the app's to set: systemd, PM2, our own primary. */
+export function loadLaunch(env: Environment = process.env): Launch {
+  return readLaunch(env);
+}
+
 function wholeNumber(value: string | undefined): number | undefined {
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Config, Parsed } from '../../config.ts';
+import type { PlatformConfig, PlatformValues } from './settings.ts';
 
 /** Shorter secrets can be guessed: 32 characters of base64 are 192 bits. */
 const MIN_SECRET_LENGTH = 32;
@@ -14,14 +14,14 @@ const MIN_PAIRS = 20;
 const MIN_STEPS = 6;
 
 /**
- * What is wrong with values that are fine one by one: a line a problem, each with how to mend it.
+ * What is wrong with values that are fine one by one: a line a problem, each with how to fix it.
  *
  * @param given - the keys that were valid by themselves, with what the environment says; a key that was given but is
  *   wrong is not in it, and has its problem already.
  */
-export function insecurities(config: Config, given: Partial<Parsed>): string[] {
+export function insecurities(config: PlatformConfig, given: Partial<PlatformValues>): string[] {
   const problems: string[] = [];
-  const missing = (key: keyof Parsed) => key in given && given[key] === undefined;
+  const missing = (key: keyof PlatformValues) => key in given && given[key] === undefined;
   if (given.STORE === 'redis' && missing('REDIS_URL')) {
     problems.push('REDIS_URL is missing, and STORE=redis needs it: redis://127.0.0.1:6379');
   }
@@ -45,8 +45,6 @@ export function insecurities(config: Config, given: Partial<Parsed>): string[] {
       `SESSION_SECRETS has one that can be guessed: it repeats a few characters or a pattern. ${how}`,
     );
   }
-  if (given.DEMO_PASSWORD)
-    problems.push('DEMO_PASSWORD is for development only; remove it and use USERS_FILE');
   return problems;
 }
 

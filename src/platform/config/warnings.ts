@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from './settings.ts';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8);
@@ -12,7 +12,7 @@ export function isLoopback(host: string): boolean {
 }
 
 /** What is allowed in production and is rarely meant: a line each. */
-export function warningsOf(config: Config): string[] {
+export function warningsOf(config: PlatformConfig): string[] {
   if (config.NODE_ENV !== 'production') return [];
   const warnings: string[] = [];
   if (!config.SESSION_COOKIE_SECURE) {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { ConfigReport } from '../../config.ts';
+import type { ConfigReport } from '../config/define-config.ts';
 import { checkRedis, withRedis } from '../redis/check.ts';
 import { endOfLife } from './node-releases.ts';
 

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Request } from 'express';
 import type { Metrics } from '../observability/metrics.ts';
 
-declare module 'node:http' {
+declare module 'http' {
   interface IncomingMessage {
     /** The pattern of the route that took the request, for example `/api/companies/:id`. */
     routePattern?: string;

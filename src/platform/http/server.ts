@@ -1,7 +1,7 @@
 import { createServer, IncomingMessage, ServerResponse, type RequestListener, type Server } from 'node:http';
 import type { Express, Request, Response } from 'express';
 import finalhandler from 'finalhandler';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import { describe } from '../observability/thrown.ts';
 import { answerClientErrors, refuseTarget } from './client-errors.ts';
@@ -9,7 +9,7 @@ import { pipelining } from './pipelining.ts';
 import { readTarget } from './target.ts';
 
 type Limits = Pick<
-  Config,
+  PlatformConfig,
   | 'HEADERS_TIMEOUT_SECONDS'
   | 'RECEIVE_TIMEOUT_SECONDS'
   | 'REQUEST_TIMEOUT_SECONDS'

@@ -1,34 +1,31 @@
 import debug from 'debug';
-import {
-  ConfigError,
-  EXIT_BAD_CONFIG,
-  inspectConfig,
-  loadLaunch,
-  type Config,
-  type ConfigReport,
-} from '../../config.ts';
+import { ConfigError, EXIT_BAD_CONFIG } from '../config/config-error.ts';
+import type { ConfigReport } from '../config/define-config.ts';
+import { loadLaunch } from '../config/process-manager-env.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { logCrashes, printNow } from '../observability/crash.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 
 /** What every process has from its first moment. */
-export interface Boot {
+export interface Boot<Config = PlatformConfig> {
   readonly config: Config;
   readonly logger: Logger;
   /** For the line that says that the process has started: the `.env` that was read. */
   readonly dotenv: string;
+  /** For the workers of a cluster: what was generated outside of production. */
+  readonly workerEnv: Readonly<Record<string, string>>;
 }
 
-/** Reads the configuration; if it is wrong, says each problem on stderr and exits with 78. */
-export function boot(): Boot {
-  const report = inspectConfig();
-  const { config, problems, dotenv } = report;
+/** Takes the configuration; if it is wrong, prints each problem on stderr and exits with 78. */
+export function boot<Config extends PlatformConfig>(report: ConfigReport<Config>): Boot<Config> {
+  const { config, problems, dotenv, workerEnv } = report;
   if (problems.length > 0) exitOnBadConfig(problems);
   if (config.DEBUG) debug.enable(config.DEBUG);
   const logger = createLogger(config);
   logCrashes(logger);
   // The primary has said it.
   if (loadLaunch().workerSlot === undefined) announce(report, logger);
-  return { config, logger, dotenv: dotenv.found ? dotenv.path : `none (no ${dotenv.path})` };
+  return { config, logger, dotenv: dotenv.found ? dotenv.path : `none (no ${dotenv.path})`, workerEnv };
 }
 
 /** Ends a process that could not start: 78 for what a restart can't fix, 1 for what it may. */
@@ -44,14 +41,10 @@ function exitOnBadConfig(problems: readonly string[]): never {
   process.exit(EXIT_BAD_CONFIG);
 }
 
-function announce({ config, given, warnings }: ConfigReport, logger: Logger): void {
+function announce({ warnings, notices }: Pick<ConfigReport, 'warnings' | 'notices'>, logger: Logger): void {
   for (const warning of warnings) {
     if (logger.isLevelEnabled('warn')) logger.warn(`config: ${warning}`);
     else printNow(`config: warning: ${warning}\n`);
   }
-  const { DEMO_PASSWORD, USERS } = config;
-  if (given.DEMO_PASSWORD || !DEMO_PASSWORD || USERS.some(({ name }) => name === 'demo')) return;
-  logger.info(
-    `log in as "demo" with the password ${DEMO_PASSWORD} (kept for the next start; DEMO_PASSWORD sets another)`,
-  );
+  for (const notice of notices) logger.info(notice);
 }

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Connections } from './connections.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Logger } from '../observability/logger.ts';
 
-export type DrainTimes = Pick<Config, 'DRAIN_DELAY_SECONDS' | 'LINGER_SECONDS' | 'DRAIN_TIMEOUT_SECONDS'>;
+export type DrainTimes = Pick<
+  PlatformConfig,
+  'DRAIN_DELAY_SECONDS' | 'LINGER_SECONDS' | 'DRAIN_TIMEOUT_SECONDS'
+>;
 
 export interface DrainParts {
   readonly connections: Connections;

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-declare module 'node:http' {
+declare module 'http' {
   interface ServerResponse {
     /** Where the list of responses in flight has this one. */
     inFlightAt?: number;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DEFAULT_ADMIN_PORT, type Config } from '../../config.ts';
+import { DEFAULT_ADMIN_PORT, type PlatformConfig } from '../config/settings.ts';
 import { isLoopback } from '../config/warnings.ts';
 import type { Logger } from '../observability/logger.ts';
 
@@ -53,7 +53,7 @@ export async function listen(server: Server, address: ListenAddress, names = APP
  */
 export async function listenForMetrics(
   server: Server,
-  config: Pick<Config, 'NODE_ENV' | 'ADMIN_HOST' | 'ADMIN_PORT'>,
+  config: Pick<PlatformConfig, 'NODE_ENV' | 'ADMIN_HOST' | 'ADMIN_PORT'>,
   logger: Logger,
   { offset = 0 } = {},
 ): Promise<void> {

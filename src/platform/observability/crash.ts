@@ -1,4 +1,4 @@
-import { loadLaunch } from '../../config.ts';
+import { loadLaunch } from '../config/process-manager-env.ts';
 import type { Logger } from './logger.ts';
 import { openOutput } from './output.ts';
 import { stackOf, toError } from './thrown.ts';

@@ -11,7 +11,8 @@ import {
   type LogFn,
   type Logger,
 } from 'pino';
-import { loadLaunch, type Config } from '../../config.ts';
+import { loadLaunch } from '../config/process-manager-env.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { createPlainFields, type PlainFields } from './log-fields.ts';
 import { LogOutput } from './log-output.ts';
 import { UNREADABLE } from './plain-objects.ts';
@@ -33,7 +34,7 @@ export type { Logger } from 'pino';
  * @see https://getpino.io/#/docs/asynchronous
  */
 export function createLogger(
-  config: Pick<Config, 'LOG_LEVEL' | 'LOG_FORMAT'>,
+  config: Pick<PlatformConfig, 'LOG_LEVEL' | 'LOG_FORMAT'>,
   stream: DestinationStream = openStdout(config.LOG_FORMAT),
 ): Logger {
   const plainFields = createPlainFields();
@@ -128,7 +129,7 @@ function isoTime(): () => string {
   };
 }
 
-function openStdout(format: Config['LOG_FORMAT']): DestinationStream {
+function openStdout(format: PlatformConfig['LOG_FORMAT']): DestinationStream {
   const pretty = format === 'pretty' ? loadPretty() : undefined;
   if (pretty) return prettyOutput(pretty);
   const { pm2LogFile } = loadLaunch();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { RedisTarget } from '../config/redis-url.ts';
 import { toError } from '../observability/thrown.ts';
 import { RedisNames } from '../cache/names.ts';
@@ -166,7 +166,9 @@ export async function withRedis<Result>(
  *
  * @example const problems = await checkRedis(loadConfig());
  */
-export async function checkRedis(config: Pick<Config, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>): Promise<string[]> {
+export async function checkRedis(
+  config: Pick<PlatformConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>,
+): Promise<string[]> {
   const { REDIS_URL: target, REDIS_KEY_PREFIX: prefix } = config;
   if (!target) return [];
   try {

@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import {
   findListenProblem,
@@ -51,7 +51,7 @@ const MAX_REASONS = 10;
  * Up means more than connected: each new connection is checked (check.ts), and again when Redis refuses something.
  */
 export function connectRedis(
-  config: Pick<Config, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>,
+  config: Pick<PlatformConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>,
   logger: Logger,
   { role = 'commands' }: RedisConnectionOptions = {},
 ): RedisConnection {

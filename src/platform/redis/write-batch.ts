@@ -1,5 +1,4 @@
 import { Cluster, type Redis } from 'ioredis';
-import type { RedisClient } from './client.ts';
 
 /**
  * Sends the commands of one turn of the event loop in one piece. Under load a turn answers many requests, and a system
@@ -8,7 +7,7 @@ import type { RedisClient } from './client.ts';
  *
  * @returns the same client.
  */
-export function batchWrites(client: RedisClient): RedisClient {
+export function batchWrites(client: Redis | Cluster): Redis | Cluster {
   if (client instanceof Cluster) client.on('+node', batchWritesOfNode);
   else batchWritesOfNode(client);
   return client;

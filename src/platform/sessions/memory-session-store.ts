@@ -1,10 +1,10 @@
 import { Store, type SessionData } from 'express-session';
 import { LRUCache } from 'lru-cache';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { sessionAges, SessionWrites, type SessionAges, type SessionWrite } from './session-data.ts';
 
 export interface MemorySessionStoreOptions {
-  readonly config: Pick<Config, 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'>;
+  readonly config: Pick<PlatformConfig, 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'>;
   /** How many sessions are kept; beyond it the one unused for longest is forgotten. */
   readonly max?: number;
   /** The clock, in milliseconds since 1970. */

@@ -1,6 +1,6 @@
 import { RedisStore } from 'connect-redis';
 import type { SessionData } from 'express-session';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { changeLog, type ChangeLog } from '../observability/outage-log.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { RedisClient } from '../redis/client.ts';
@@ -10,7 +10,10 @@ import { sessionAges, SessionWrites, type SessionAges } from './session-data.ts'
 
 export interface RedisSessionStoreOptions {
   readonly redis: RedisConnection;
-  readonly config: Pick<Config, 'REDIS_KEY_PREFIX' | 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'>;
+  readonly config: Pick<
+    PlatformConfig,
+    'REDIS_KEY_PREFIX' | 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'
+  >;
   readonly logger: Logger;
   /** The clock, in milliseconds since 1970. */
   readonly now?: () => number;

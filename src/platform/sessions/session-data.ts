@@ -1,5 +1,5 @@
 import type { SessionData } from 'express-session';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 
 declare module 'express-session' {
   /** What a session holds. Add your fields here; whatever JSON can hold survives the store. */
@@ -37,7 +37,7 @@ const SEEN_EVERY_MS = 5 * 60_000;
  * @param now - the clock, in milliseconds since 1970.
  */
 export function sessionAges(
-  config: Pick<Config, 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'>,
+  config: Pick<PlatformConfig, 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'>,
   now: () => number = Date.now,
 ): SessionAges {
   const idleMs = config.SESSION_IDLE_MINUTES * 60_000;

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import type { Request, RequestHandler } from 'express';
 import session, { type Session, type SessionData, type Store } from 'express-session';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import { sessionAges } from './session-data.ts';
 import { currentLog } from '../http/middleware/request-context.ts';
@@ -21,7 +21,7 @@ export const SECURE_SESSION_COOKIE = '__Host-sid';
 export interface SessionOptions {
   readonly store: Store;
   readonly config: Pick<
-    Config,
+    PlatformConfig,
     'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'
   >;
   readonly logger: Logger;

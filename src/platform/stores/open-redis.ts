@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { createCache } from '../cache/cache.ts';
+import { createCache } from '../cache/layered.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { createRedisSessionStore } from '../sessions/redis-session-store.ts';
 import type { Stores } from './stores.ts';
@@ -11,7 +11,7 @@ import type { Stores } from './stores.ts';
 const FIRST_CONNECTION_MS = 2000;
 
 /** Sessions, cache and data in the Redis that `REDIS_URL` names. */
-export async function openRedis(config: Config, logger: Logger, metrics: Metrics): Promise<Stores> {
+export async function openRedis(config: PlatformConfig, logger: Logger, metrics: Metrics): Promise<Stores> {
   const redis = connectRedis(config, logger);
   const subscriber = connectRedis(config, logger, { role: 'subscriber' });
   redis.onChange((up) => {

@@ -1,14 +1,14 @@
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { projectPath } from '../config/paths.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { createCache } from '../cache/cache.ts';
+import { createCache } from '../cache/layered.ts';
 import { keepSessions } from '../sessions/kept-sessions.ts';
 import { MemorySessionStore } from '../sessions/memory-session-store.ts';
 import type { Stores } from './stores.ts';
 
 /** Opens what `STORE` names: Redis, or this process's memory. Waits a little for Redis, and does not fail without it. */
-export async function openStores(config: Config, logger: Logger, metrics: Metrics): Promise<Stores> {
+export async function openStores(config: PlatformConfig, logger: Logger, metrics: Metrics): Promise<Stores> {
   if (config.STORE === 'memory') return openMemory(config, logger);
   // Only where it is used: the client is a tenth of what the app needs to start.
   const { openRedis } = await import('./open-redis.ts');
@@ -18,7 +18,7 @@ export async function openStores(config: Config, logger: Logger, metrics: Metric
 /** Where development keeps its sessions over a restart. */
 const DEVELOPMENT_SESSIONS_FILE = projectPath('node_modules', '.cache', 'development-sessions.json');
 
-async function openMemory(config: Config, logger: Logger): Promise<Stores> {
+async function openMemory(config: PlatformConfig, logger: Logger): Promise<Stores> {
   const notice =
     'sessions and cache live in the memory of this process and end with it; set REDIS_URL to keep them';
   if (config.NODE_ENV === 'production') logger.warn(notice);

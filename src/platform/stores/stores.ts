@@ -1,11 +1,11 @@
 import type { Store } from 'express-session';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 
 /** Everything that outlives a request: in Redis, or in this process's memory (the embedded default). */
 export interface Stores {
-  readonly kind: Config['STORE'];
+  readonly kind: PlatformConfig['STORE'];
   /** The connection for commands; undefined with the memory store. */
   readonly redis: RedisConnection | undefined;
   readonly sessions: Store;

@@ -1,7 +1,7 @@
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Limits } from './policy.ts';
 
-type Times = Pick<Config, 'DRAIN_DELAY_SECONDS' | 'DRAIN_TIMEOUT_SECONDS' | 'KILL_GRACE_SECONDS'>;
+type Times = Pick<PlatformConfig, 'DRAIN_DELAY_SECONDS' | 'DRAIN_TIMEOUT_SECONDS' | 'KILL_GRACE_SECONDS'>;
 
 /**
  * The longest a stop can take, in seconds. Whatever stops the app from outside (systemd's TimeoutStopSec, PM2's
@@ -17,7 +17,7 @@ const STABLE_MS = 1000;
 
 /** @param detectHangs - off while a debugger may stop a worker. */
 export function limitsOf(
-  config: Pick<Config, 'BOOT_TIMEOUT_SECONDS' | 'HANG_TIMEOUT_SECONDS' | 'MIN_UPTIME_SECONDS'>,
+  config: Pick<PlatformConfig, 'BOOT_TIMEOUT_SECONDS' | 'HANG_TIMEOUT_SECONDS' | 'MIN_UPTIME_SECONDS'>,
   detectHangs: boolean,
 ): Limits {
   return {

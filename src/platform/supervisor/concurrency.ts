@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { posix } from 'node:path';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 
 type ReadText = (path: string) => string | undefined;
 
 /** Memory is not shared between processes: with it, two workers would be two different shops. */
-export function maxWorkers(config: Pick<Config, 'STORE'>): number {
+export function maxWorkers(config: Pick<PlatformConfig, 'STORE'>): number {
   return config.STORE === 'memory' ? 1 : 512;
 }
 
@@ -16,7 +16,7 @@ export function maxWorkers(config: Pick<Config, 'STORE'>): number {
  * @param cpus - how many CPUs this process may use; a fraction is rounded down, and one worker is the least.
  */
 export function workerCount(
-  config: Pick<Config, 'WEB_CONCURRENCY' | 'STORE'>,
+  config: Pick<PlatformConfig, 'WEB_CONCURRENCY' | 'STORE'>,
   cpus: number = availableCpus(),
 ): number {
   const wanted = config.WEB_CONCURRENCY === 'auto' ? Math.floor(cpus) : config.WEB_CONCURRENCY;

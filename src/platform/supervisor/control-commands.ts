@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { maxWorkers } from './concurrency.ts';
 import { WrongUsage, type ControlCommands } from './control.ts';
 import type { Question } from './messages.ts';
@@ -17,7 +17,7 @@ const WRITE_TIMEOUT_MS = 30_000;
 /** A snapshot of some gigabytes takes minutes. */
 const SNAPSHOT_TIMEOUT_MS = 600_000;
 
-type Settings = Pick<Config, 'STORE' | 'DIAGNOSTICS_DIR'>;
+type Settings = Pick<PlatformConfig, 'STORE' | 'DIAGNOSTICS_DIR'>;
 
 /** What `npm run ctl` can ask for. Each throws an Error that says what was wrong with the question. */
 export function controlCommands(supervisor: Supervisor, config: Settings): ControlCommands {
@@ -60,7 +60,11 @@ export function controlCommands(supervisor: Supervisor, config: Settings): Contr
  *
  * @throws {Error} that says why there can't be so many.
  */
-export function scaleTo(supervisor: Supervisor, config: Pick<Config, 'STORE'>, count: number): number {
+export function scaleTo(
+  supervisor: Supervisor,
+  config: Pick<PlatformConfig, 'STORE'>,
+  count: number,
+): number {
   if (count < 1) throw new Error('one worker is the least; use stop to end all');
   if (count > maxWorkers(config)) {
     const why =

@@ -1,4 +1,5 @@
-import { EXIT_BAD_CONFIG, type Config } from '../../config.ts';
+import { EXIT_BAD_CONFIG } from '../config/config-error.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { Crashes } from './crashes.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { WorkerView } from './policy.ts';
@@ -36,7 +37,10 @@ export class Failures {
   readonly counts = { crashes: 0, hangs: 0, bootFailures: 0 };
   readonly #crashes: Crashes;
 
-  constructor({ MIN_UPTIME_SECONDS, CRASH_LIMIT }: Pick<Config, 'MIN_UPTIME_SECONDS' | 'CRASH_LIMIT'>) {
+  constructor({
+    MIN_UPTIME_SECONDS,
+    CRASH_LIMIT,
+  }: Pick<PlatformConfig, 'MIN_UPTIME_SECONDS' | 'CRASH_LIMIT'>) {
     this.#crashes = new Crashes({ minUptimeMs: MIN_UPTIME_SECONDS * 1000, limit: CRASH_LIMIT });
   }
 

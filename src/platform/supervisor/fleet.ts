@@ -1,5 +1,5 @@
 import { stopBudgetSeconds } from './budget.ts';
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Fork } from './fork.ts';
 import { Handoffs } from './handoff.ts';
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts';
@@ -8,7 +8,7 @@ import { WorkerProcess, type WorkerEvents } from './worker-process.ts';
 const HURRIED_MS = 2000;
 
 export interface FleetParts {
-  readonly config: Config;
+  readonly config: PlatformConfig;
   readonly fork: Fork;
   readonly events: WorkerEvents;
   /** Milliseconds of the supervisor's clock. */

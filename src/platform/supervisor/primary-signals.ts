@@ -1,11 +1,15 @@
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import { scaleTo } from './control-commands.ts';
 import type { Logger } from '../observability/logger.ts';
 import { ECHO_MS, keepInspectorClosed } from '../lifecycle/signals.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** What each signal to the primary means; docs/operations.md has the table. */
-export function obeySignals(supervisor: Supervisor, config: Pick<Config, 'STORE'>, logger: Logger): void {
+export function obeySignals(
+  supervisor: Supervisor,
+  config: Pick<PlatformConfig, 'STORE'>,
+  logger: Logger,
+): void {
   const meanings: Partial<Record<NodeJS.Signals, (signal: string) => void>> = {
     SIGTERM: (signal) => {
       supervisor.stop(signal);
@@ -34,7 +38,12 @@ export function obeySignals(supervisor: Supervisor, config: Pick<Config, 'STORE'
   });
 }
 
-function scaleBy(step: number, supervisor: Supervisor, config: Pick<Config, 'STORE'>, logger: Logger): void {
+function scaleBy(
+  step: number,
+  supervisor: Supervisor,
+  config: Pick<PlatformConfig, 'STORE'>,
+  logger: Logger,
+): void {
   const { target } = supervisor.status;
   try {
     scaleTo(supervisor, config, target + step);

@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Fork } from './fork.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Status } from './status.ts';
@@ -19,7 +19,7 @@ export interface SupervisorHooks {
 }
 
 export interface SupervisorParts {
-  readonly config: Config;
+  readonly config: PlatformConfig;
   readonly logger: Logger;
   readonly fork: Fork;
   /** How many workers to begin with. */

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { createCache } from '../../../src/platform/cache/cache.ts';
+import { createCache } from '../../../src/platform/cache/layered.ts';
 import { connectRedis } from '../../../src/platform/redis/connection.ts';
 import { heldLoad, newPrefix, silent, startInstance, until, type Instance } from '../../support/caches.ts';
 import { testConfig } from '../../support/config.ts';

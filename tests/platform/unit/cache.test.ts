@@ -1,12 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
-import {
-  createCache,
-  NotCacheable,
-  type CacheParts,
-  type CacheState,
-} from '../../../src/platform/cache/cache.ts';
+import { NotCacheable, type CacheParts, type CacheState } from '../../../src/platform/cache/cache.ts';
+import { createCache } from '../../../src/platform/cache/layered.ts';
 import { clock } from '../../support/clock.ts';
 import { LogLines } from '../../support/http.ts';
 import { heldLoad, silent, until } from '../../support/caches.ts';

@@ -3,13 +3,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import {
-  CONFIG_KEYS,
-  ConfigError,
-  inspectConfig,
-  loadConfig,
-  loadControlSocket,
-} from '../../../src/config.ts';
+import { CONFIG_KEYS, inspectConfig, loadConfig } from '../../../src/config.ts';
+import { ConfigError, loadControlSocket } from '../../../src/platform/config/index.ts';
 import { TEST_SECRET as secret } from '../../support/config.ts';
 
 const noFile = '/nonexistent/.env';

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { inspectConfig, loadControlSocket } from '../../../src/config.ts';
+import { inspectConfig } from '../../../src/config.ts';
+import { loadControlSocket } from '../../../src/platform/config/index.ts';
 import { TEST_SECRET as secret } from '../../support/config.ts';
 
 const PRODUCTION = `NODE_ENV=production\nSTORE=memory\nSESSION_SECRETS=${secret}\n`;
@@ -88,7 +89,7 @@ describe('a .env that can not be read is a problem that names it', () => {
     await chmod(file, 0);
     await chmod(folder, 0o755);
     const script = `
-      import { readDotenvFile } from ${JSON.stringify(join(import.meta.dirname, '../../src/platform/config/dotenv-file.ts'))};
+      import { readDotenvFile } from ${JSON.stringify(join(import.meta.dirname, '../../../src/platform/config/dotenv-file.ts'))};
       if (process.getuid() === 0) process.setuid(65534);
       console.log(readDotenvFile(process.argv[1]).problem);
     `;

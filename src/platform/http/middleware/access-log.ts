@@ -7,7 +7,7 @@ import type { Logger } from '../../observability/logger.ts';
 import { redactUrl } from '../../observability/redact.ts';
 import { readableAddress } from '../client-address.ts';
 
-declare module 'node:http' {
+declare module 'http' {
   interface IncomingMessage {
     /** `performance.now()` when the request came in. */
     startedAt: number;

@@ -4,7 +4,7 @@ import { errorPage } from '../error-page.ts';
 import { HttpError, problemType } from '../errors.ts';
 import { normalizeError } from '../normalize-error.ts';
 
-declare module 'node:http' {
+declare module 'http' {
   interface ServerResponse {
     /** The code of the error this response tells, for the access log. */
     problemCode?: string;

@@ -1,14 +1,14 @@
 import type { RequestHandler } from 'express';
-import type { Config } from '../config.ts';
-import type { Lifecycle } from './lifecycle/lifecycle.ts';
-import type { Logger } from './observability/logger.ts';
-import type { Metrics } from './observability/metrics.ts';
-import type { Stores } from './stores/stores.ts';
-import type { RateLimit, RateLimitOptions } from './http/middleware/rate-limit.ts';
-import type { Cached } from './cache/response-cache.ts';
+import type { PlatformConfig } from '../config/settings.ts';
+import type { Lifecycle } from '../lifecycle/lifecycle.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Stores } from '../stores/stores.ts';
+import type { RateLimit, RateLimitOptions } from './middleware/rate-limit.ts';
+import type { Cached } from '../cache/response-cache.ts';
 
 /** What a feature is built from. `createApp` makes one and hands it to every feature. */
-export interface Toolkit {
+export interface Toolkit<Config extends PlatformConfig = PlatformConfig> {
   readonly config: Config;
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { pathOf, strictObject } from './schemas.ts';
+import { pathOf, strictObject } from '../../platform/config/index.ts';
 
 /** Who may log in, as USERS lists them. */
 export interface UserEntry {

@@ -1,0 +1,1 @@
+export { type Finding, findAll } from './checks.ts';

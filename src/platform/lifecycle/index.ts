@@ -1,0 +1,2 @@
+export type { Lifecycle } from './lifecycle.ts';
+export { startServer, type AppParts } from './serve.ts';

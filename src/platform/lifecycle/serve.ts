@@ -1,0 +1,95 @@
+import type { Express } from 'express';
+import type { ConfigReport } from '../config/define-config.ts';
+import { loadLaunch, type Launch } from '../config/process-manager-env.ts';
+import type { PlatformConfig } from '../config/settings.ts';
+import { observeResponse } from '../http/route-metrics.ts';
+import { createHttpServer } from '../http/server.ts';
+import { createAdminServer } from '../observability/admin.ts';
+import { boot, exitOnBadStart, type Boot } from './boot.ts';
+import { Connections } from './connections.ts';
+import { Departure } from './shutdown.ts';
+import { Drain } from './drain.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { releaseIdleMemory } from './idle-memory.ts';
+import { describeAddress, listen, listenForMetrics } from './listen.ts';
+import type { Logger } from '../observability/logger.ts';
+import { createMetrics, type Metrics } from '../observability/metrics.ts';
+import { onStopRequest } from './signals.ts';
+import { WorkerLink } from '../supervisor/worker.ts';
+import { openStores } from '../stores/open.ts';
+import type { Stores } from '../stores/stores.ts';
+
+/** What an app is made of. Nothing here is global: a test makes ten apps side by side. */
+export interface AppParts<Config extends PlatformConfig = PlatformConfig> {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
+  readonly stores: Stores;
+}
+
+/**
+ * Runs one process: configuration → stores → app → listen → drain. Development, PM2 and Kubernetes run this, and the
+ * cluster runs it as a worker. A start that fails ends the process: with 78 when the configuration is wrong, else with 1.
+ */
+export async function startServer<Config extends PlatformConfig>(
+  report: ConfigReport<Config>,
+  createApp: (parts: AppParts<Config>) => Promise<Express>,
+): Promise<void> {
+  const booted = boot(report);
+  await start(booted, createApp).catch((error: unknown) => exitOnBadStart(error, booted.logger));
+}
+
+async function start<Config extends PlatformConfig>(
+  { config, logger, dotenv }: Boot<Config>,
+  createApp: (parts: AppParts<Config>) => Promise<Express>,
+): Promise<void> {
+  const launch = loadLaunch();
+  const lifecycle = new Lifecycle();
+  const metrics = createMetrics();
+  const stores = await openStores(config, logger, metrics);
+  const app = await createApp({ config, logger, lifecycle, metrics, stores });
+  const server = createHttpServer(app, config, logger);
+  const connections = new Connections(server, observeResponse(metrics));
+  const drain = new Drain({ connections, lifecycle, logger, times: config });
+
+  const departure = new Departure({
+    drain,
+    logger,
+    closeStores: () => stores.close(),
+    exit: (code) => (primary ? primary.leave(code) : process.exit(code)),
+  });
+  const leave = departure.begin.bind(departure);
+  const hurry = drain.hurry.bind(drain);
+  const primary = WorkerLink.join(launch, {
+    logger,
+    requests: connections,
+    metrics: () => metrics.registry.getMetricsAsJSON(),
+    orders: { drain: leave, hurry },
+  });
+  if (!primary) onStopRequest(leave, hurry);
+
+  await serveMetrics({ config, logger }, launch, metrics);
+  const place = { host: config.HOST, port: config.PORT, fd: launch.listenFd };
+  const address = await departure.unlessLeaving(() => listen(server, place));
+  if (!address) return;
+  lifecycle.markReady();
+  const { port } = address;
+  const facts = { port, env: config.NODE_ENV, store: config.STORE, dotenv };
+  logger.info(facts, `listening on ${describeAddress(address)}`);
+  await primary?.ready(server);
+  // PM2's wait_ready
+  process.send?.('ready');
+  releaseIdleMemory({ seconds: config.IDLE_MEMORY_SECONDS, logger });
+}
+
+/** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */
+async function serveMetrics(
+  { config, logger }: Pick<Boot, 'config' | 'logger'>,
+  launch: Launch,
+  metrics: Metrics,
+): Promise<void> {
+  if (launch.workerSlot !== undefined) return;
+  const server = createAdminServer(metrics.registry, config);
+  await listenForMetrics(server, config, logger, { offset: launch.pm2Instance ?? 0 });
+}

@@ -1,0 +1,2 @@
+export type { Logger } from './logger.ts';
+export type { Metrics } from './metrics.ts';

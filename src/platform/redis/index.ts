@@ -1,0 +1,2 @@
+export { type RedisClient, createRedisClient } from './client.ts';
+export { isRedisAway, isWrongType } from './errors.ts';
