@@ -3,6 +3,7 @@ import type { AppParts } from './platform/lifecycle/index.ts';
 import type { Config } from './config.ts';
 import { projectPath } from './platform/config/index.ts';
 import { features } from './features/index.ts';
+import { jobs } from './jobs/index.ts';
 import {
   accessLog,
   compress,
@@ -61,7 +62,9 @@ export async function createApp(parts: AppParts<Config>): Promise<Express> {
   );
   if (config.CORS_ORIGINS.length > 0) app.use(cors({ origins: config.CORS_ORIGINS }));
   if (config.COMPRESSION) app.use(compress());
-  await features(app, toolkit(parts), (name) => files.url(name));
+  const tools = toolkit(parts, (name) => files.url(name));
+  const opened = await features(app, tools);
+  for (const job of jobs(tools, opened)) parts.addJob(job);
   // Behind the features: a look into the file system for each of their requests would cost more than they do.
   app.use(files.handler);
   app.use(notFound());
@@ -81,14 +84,19 @@ function settings(app: Express, config: Config): Express {
   return app;
 }
 
-function toolkit(parts: AppParts<Config>): Toolkit {
+function toolkit(parts: AppParts<Config>, asset: Toolkit['asset']): Toolkit {
   const { config, logger, metrics, stores } = parts;
-  return {
-    ...parts,
-    json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
+  const guards = {
     session: sessions({ store: stores.sessions, config, logger }),
     requireUser: requireUser(),
     csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
+    json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
+  };
+  return {
+    ...parts,
+    ...guards,
+    asset,
+    guarded: [guards.session, guards.requireUser, guards.csrf, guards.json],
     rateLimit: createRateLimiter({ redis: stores.redis, prefix: config.REDIS_KEY_PREFIX, logger }),
     cached: responseCache({
       cache: stores.cache,

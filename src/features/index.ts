@@ -4,25 +4,27 @@ import { account } from './account/index.ts';
 import { createUsers } from './account/users.ts';
 import { companies } from './companies/index.ts';
 import { openCompanies } from './companies/open.ts';
+import type { CompanyRepository } from './companies/repository.ts';
 import { demoForms } from './home/demo.ts';
 import { home } from './home/index.ts';
+
+/** What features have opened, for the jobs. */
+export interface Opened {
+  readonly companies: CompanyRepository;
+}
 
 /**
  * The table of contents: every feature and where it is mounted. Add yours here; docs/add-a-route.md shows how.
  *
  * @param router - the app itself: a router between the two would cost each request a microsecond.
- * @param asset - makes the URL of a file in public/.
  */
-export async function features(
-  router: IRouter,
-  toolkit: Toolkit,
-  asset: (name: string) => string,
-): Promise<void> {
+export async function features(router: IRouter, toolkit: Toolkit): Promise<Opened> {
   const users = createUsers(toolkit);
   router.use('/api/session', account(toolkit, users));
   const repository = await openCompanies(toolkit);
   router.use('/api', companies(toolkit, repository));
   // router.use('/api/orders', orders(toolkit));
   if (users.demo) router.use('/demo', demoForms(toolkit, { users, companies: repository }));
-  router.use('/', home(toolkit, { asset, demo: users.demo }));
+  router.use('/', home(toolkit, { demo: users.demo }));
+  return { companies: repository };
 }

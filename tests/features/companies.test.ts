@@ -295,8 +295,7 @@ test('a change that may have been made although it failed is seen', async () => 
     next();
   };
   const { cache, cached } = cachedRoutes();
-  const guards = { session: pass, requireUser: pass, csrf: pass, json: express.json() };
-  const toolkit = { ...guards, cached, stores: { cache } } as unknown as Toolkit;
+  const toolkit = { guarded: [pass, express.json()], cached, stores: { cache } } as unknown as Toolkit;
   const other = express().use('/api', companies(toolkit, new LosesAnswers(seed)), errorHandler());
 
   await request(other).get('/api/search?params={"q":"Elsewhere"}').expect(200, { items: [], total: 0 });

@@ -74,6 +74,10 @@ export async function serveAccount({
     csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
     rateLimit: createRateLimiter({ redis, prefix: config.REDIS_KEY_PREFIX, logger }),
     cached: () => undefined as never,
+    asset: (name) => `/${name}`,
+    guarded: [],
+    addJob: () => undefined,
+    onShutdown: () => undefined,
   };
   const users = createUsers({ config, logger, check });
   const served = await serve((app) => {

@@ -1,7 +1,9 @@
 import type { Express } from 'express';
 import { createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
+import type { Job } from '../../src/platform/jobs/index.ts';
 import { Lifecycle } from '../../src/platform/lifecycle/lifecycle.ts';
+import { ShutdownHooks } from '../../src/platform/lifecycle/shutdown-hooks.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/platform/observability/metrics.ts';
 import { openStores } from '../../src/platform/stores/open.ts';
@@ -17,6 +19,8 @@ export interface TestApp {
   readonly metrics: Metrics;
   readonly stores: Stores;
   readonly lifecycle: Lifecycle;
+  /** They don't run by themselves. */
+  readonly jobs: readonly Job[];
   close(): Promise<void>;
 }
 
@@ -28,7 +32,21 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
   const lifecycle = new Lifecycle();
   const metrics = createMetrics({ defaults: false });
   const stores = await openStores(config, logger, metrics);
-  const app = await createApp({ config, logger, lifecycle, metrics, stores });
+  const hooks = new ShutdownHooks(logger);
+  const jobs: Job[] = [];
+  const app = await createApp({
+    config,
+    logger,
+    lifecycle,
+    metrics,
+    stores,
+    addJob: (job) => jobs.push(job),
+    onShutdown: hooks.add.bind(hooks),
+  });
   lifecycle.markReady();
-  return { app, config, log, metrics, stores, lifecycle, close: () => stores.close() };
+  const close = async () => {
+    await hooks.run(5000);
+    await stores.close();
+  };
+  return { app, config, log, metrics, stores, lifecycle, jobs, close };
 }

@@ -16,13 +16,13 @@ const CACHED = { ttl: 60, stale: 300, tags: ['companies'] };
 
 /** The worked example: a resource with a list, a search, an export, a file, and a change that needs a session. */
 export function companies(toolkit: Toolkit, repository: CompanyRepository): Router {
-  const { session, requireUser, csrf, json, stores } = toolkit;
+  const { guarded, stores } = toolkit;
   const router = Router();
   route(router, '/companies', { get: toolkit.cached(CACHED, list(repository)) });
   route(router, '/companies.csv', { get: wrap(csv(repository)) });
   route(router, '/companies/:id', {
     get: wrap(one(repository)),
-    patch: [session, requireUser, csrf, json, wrap(update(repository, stores.cache))],
+    patch: [...guarded, wrap(update(repository, stores.cache))],
   });
   route(router, '/companies/:id/logo', { get: wrap(logo(repository)) });
   route(router, '/search', { get: wrap(search(repository, stores.cache)) });

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { strictObject } from '../../platform/config/index.ts';
 import { type Handler, HttpError } from '../../platform/http/index.ts';
 import type { Cache } from '../../platform/cache/index.ts';
+import type { Company } from './company.ts';
 import { filterCompanies } from './find.ts';
 import { condition, integer } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
@@ -22,6 +23,11 @@ const searchParams = strictObject({
   limit: v.optional(integer(1, 100), 20),
 });
 
+/** All companies, from the cache. */
+export function cachedCompanies(repository: CompanyRepository, cache: Cache): Promise<readonly Company[]> {
+  return cache.wrap('companies', { ttl: 60, stale: 300, tags: ['companies'] }, () => repository.list());
+}
+
 /**
  * GET /search?params={"q":"air","foundedBefore":1950}
  *
@@ -31,9 +37,7 @@ export function search(repository: CompanyRepository, cache: Cache): Handler {
   return async (req, res) => {
     const { params } = v.parse(searchQuery, req.query);
     const { limit, ...conditions } = v.parse(searchParams, parseJson(params));
-    const companies = await cache.wrap('companies', { ttl: 60, stale: 300, tags: ['companies'] }, () =>
-      repository.list(),
-    );
+    const companies = await cachedCompanies(repository, cache);
     const found = filterCompanies(companies, conditions);
     res.json({ items: found.slice(0, limit), total: found.length });
   };

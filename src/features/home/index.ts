@@ -10,15 +10,13 @@ import { homePage, type HomeFacts } from './page.ts';
 const CACHED = { ttl: 10, stale: 50 };
 
 export interface HomeOptions {
-  /** Makes the URL of a file in public/. */
-  readonly asset: (name: string) => string;
   /** The user to try a log in with; undefined in production. */
   readonly demo?: HomeFacts['demo'];
 }
 
 /** The page at `/`: shows whoever has just cloned this that everything works. */
-export function home(toolkit: Toolkit, { asset, demo }: HomeOptions): Router {
-  const { session, stores } = toolkit;
+export function home(toolkit: Toolkit, { demo }: HomeOptions): Router {
+  const { asset, session, stores } = toolkit;
   const newSessions = toolkit.rateLimit({ name: 'new-sessions', points: 30, perSeconds: 60 });
   const router = Router();
   route(router, '/', {

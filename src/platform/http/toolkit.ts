@@ -1,19 +1,15 @@
 import type { RequestHandler } from 'express';
+import type { AppParts } from '../lifecycle/app-parts.ts';
 import type { PlatformConfig } from '../config/settings.ts';
-import type { Lifecycle } from '../lifecycle/lifecycle.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { Metrics } from '../observability/metrics.ts';
-import type { Stores } from '../stores/stores.ts';
 import type { RateLimit, RateLimitOptions } from './middleware/rate-limit.ts';
 import type { Cached } from '../cache/response-cache.ts';
 
 /** What a feature is built from. `createApp` makes one and hands it to every feature. */
-export interface Toolkit<Config extends PlatformConfig = PlatformConfig> {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly lifecycle: Lifecycle;
-  readonly metrics: Metrics;
-  readonly stores: Stores;
+export interface Toolkit<Config extends PlatformConfig = PlatformConfig> extends AppParts<Config> {
+  /** Makes the URL of a file in public/. */
+  readonly asset: (name: string) => string;
+  /** All guards of a route that changes something for a logged-in user, in their order: session, login, CSRF, JSON body. */
+  readonly guarded: readonly RequestHandler[];
   /** Reads a JSON body into `req.body`. */
   readonly json: RequestHandler;
   /** Gives the request `req.session`, which is undefined while the store is away. Mount it only where it is needed. */

@@ -18,6 +18,8 @@ export interface JobParts {
   readonly prefix: string;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Whether the process is about to stop: no run starts any more. */
+  readonly isDraining?: () => boolean;
 }
 
 /** Runs jobs, each on its own schedule, until it is stopped. A job's runs never overlap. */
@@ -28,6 +30,7 @@ export class JobRunner {
   readonly #deadline = new AbortController();
   readonly #runs: Counter<'job' | 'outcome'>;
   readonly #duration: Histogram<'job'>;
+  readonly #jobs: Job[] = [];
   #schedules: Promise<unknown>[] = [];
   #started = 0;
 
@@ -49,10 +52,16 @@ export class JobRunner {
     });
   }
 
-  /** @throws {Error} when a job has no proper name or period. */
-  start(jobs: readonly Job[]): void {
-    assertJobs(jobs);
-    this.#schedules = jobs.map((job) => this.#schedule(job));
+  /** @throws {Error} when a job has no proper name or period, or the name of another one. */
+  add(job: Job): void {
+    assertJobs([...this.#jobs, job]);
+    this.#jobs.push(job);
+  }
+
+  /** Starts the jobs that were added, unless the process is stopping already. */
+  start(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#schedules = this.#jobs.map((job) => this.#schedule(job));
   }
 
   /**
@@ -73,11 +82,12 @@ export class JobRunner {
 
   async #schedule(job: Job): Promise<void> {
     const { signal } = this.#stopping;
+    const { isDraining = () => false } = this.#parts;
     const log = changeLog(this.#parts.logger.child({ job: job.name }), {
       failed: 'job waits for redis',
       worked: 'job runs again',
     });
-    while (!signal.aborted) {
+    while (!signal.aborted && !isDraining()) {
       const waitMs = await this.#turn(job).then(
         (ms) => {
           log.worked();

@@ -20,7 +20,7 @@ export interface DrainParts {
 const POLL_MS = 25;
 
 /** How long a process that was told twice still takes. */
-const HURRIED_MS = 2000;
+export const HURRIED_MS = 2000;
 
 /**
  * The way out of a process that serves HTTP, without losing a request:
@@ -53,6 +53,12 @@ export class Drain {
   /** The second signal: what is not done in two seconds is cut. */
   hurry(): void {
     this.#deadline = Math.min(this.#deadline, performance.now() + HURRIED_MS);
+  }
+
+  /** What is left of the time until the deadline, in milliseconds; all of DRAIN_TIMEOUT_SECONDS before the drain. */
+  get remainingMs(): number {
+    const { DRAIN_TIMEOUT_SECONDS } = this.#parts.times;
+    return Math.min(DRAIN_TIMEOUT_SECONDS * 1000, Math.max(0, this.#deadline - performance.now()));
   }
 
   async #drain(reason: string, delay: boolean): Promise<boolean> {

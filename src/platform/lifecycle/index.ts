@@ -1,2 +1,4 @@
 export type { Lifecycle } from './lifecycle.ts';
-export { startServer, type AppParts } from './serve.ts';
+export type { AppParts } from './app-parts.ts';
+export { startServer } from './serve.ts';
+export type { ShutdownHook } from './shutdown-hooks.ts';

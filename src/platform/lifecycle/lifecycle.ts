@@ -5,6 +5,22 @@ export type Phase = 'starting' | 'ready' | 'draining';
 export class Lifecycle {
   #phase: Phase = 'starting';
   readonly #lastCall = new AbortController();
+  readonly #checks = new Map<string, () => boolean>();
+
+  /** What `/readyz` reports by name beside the phase: whether each of the app's own stores is up. */
+  get checks(): ReadonlyMap<string, () => boolean> {
+    return this.#checks;
+  }
+
+  /**
+   * Adds a store of the app's own to `/readyz`. One that is down makes the process degraded, not unready: a new process
+   * would change nothing about it.
+   *
+   * @param isUp - is called for each probe: it must return at once, and not ask the store.
+   */
+  addCheck(name: string, isUp: () => boolean): void {
+    this.#checks.set(name, isUp);
+  }
 
   get phase(): Phase {
     return this.#phase;

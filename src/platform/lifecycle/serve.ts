@@ -1,4 +1,5 @@
 import type { Express } from 'express';
+import type { AppParts } from './app-parts.ts';
 import type { ConfigReport } from '../config/define-config.ts';
 import { loadLaunch, type Launch } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
@@ -12,21 +13,12 @@ import { Drain } from './drain.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { releaseIdleMemory } from './idle-memory.ts';
 import { describeAddress, listen, listenForMetrics } from './listen.ts';
-import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type Metrics } from '../observability/metrics.ts';
+import { JobRunner } from '../jobs/runner.ts';
+import { ShutdownHooks } from './shutdown-hooks.ts';
 import { onStopRequest } from './signals.ts';
 import { WorkerLink } from '../supervisor/worker.ts';
 import { openStores } from '../stores/open.ts';
-import type { Stores } from '../stores/stores.ts';
-
-/** What an app is made of. Nothing here is global: a test makes ten apps side by side. */
-export interface AppParts<Config extends PlatformConfig = PlatformConfig> {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly lifecycle: Lifecycle;
-  readonly metrics: Metrics;
-  readonly stores: Stores;
-}
 
 /**
  * Runs one process: configuration → stores → app → listen → drain. Development, PM2 and Kubernetes run this, and the
@@ -41,14 +33,12 @@ export async function startServer<Config extends PlatformConfig>(
 }
 
 async function start<Config extends PlatformConfig>(
-  { config, logger, dotenv }: Boot<Config>,
+  booted: Boot<Config>,
   createApp: (parts: AppParts<Config>) => Promise<Express>,
 ): Promise<void> {
+  const { config, logger, dotenv } = booted;
   const launch = loadLaunch();
-  const lifecycle = new Lifecycle();
-  const metrics = createMetrics();
-  const stores = await openStores(config, logger, metrics);
-  const app = await createApp({ config, logger, lifecycle, metrics, stores });
+  const { app, lifecycle, metrics, hooks, jobs } = await build(booted, createApp);
   const server = createHttpServer(app, config, logger);
   const connections = new Connections(server, observeResponse(metrics));
   const drain = new Drain({ connections, lifecycle, logger, times: config });
@@ -56,11 +46,12 @@ async function start<Config extends PlatformConfig>(
   const departure = new Departure({
     drain,
     logger,
-    closeStores: () => stores.close(),
+    hooks,
+    graceMs: config.KILL_GRACE_SECONDS * 500,
     exit: (code) => (primary ? primary.leave(code) : process.exit(code)),
   });
   const leave = departure.begin.bind(departure);
-  const hurry = drain.hurry.bind(drain);
+  const hurry = departure.hurry.bind(departure);
   const primary = WorkerLink.join(launch, {
     logger,
     requests: connections,
@@ -80,7 +71,40 @@ async function start<Config extends PlatformConfig>(
   await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
+  jobs.start();
   releaseIdleMemory({ seconds: config.IDLE_MEMORY_SECONDS, logger });
+}
+
+/** Opens the stores, and has the app made. */
+async function build<Config extends PlatformConfig>(
+  { config, logger }: Boot<Config>,
+  createApp: (parts: AppParts<Config>) => Promise<Express>,
+) {
+  const lifecycle = new Lifecycle();
+  const metrics = createMetrics();
+  const stores = await openStores(config, logger, metrics);
+  const hooks = new ShutdownHooks(logger);
+  hooks.add('stores', () => stores.close());
+  const { registry } = metrics;
+  const jobs = new JobRunner({
+    redis: stores.redis,
+    prefix: config.REDIS_KEY_PREFIX,
+    logger,
+    registry,
+    isDraining: () => lifecycle.phase === 'draining',
+  });
+  const app = await createApp({
+    config,
+    logger,
+    lifecycle,
+    metrics,
+    stores,
+    addJob: jobs.add.bind(jobs),
+    onShutdown: hooks.add.bind(hooks),
+  });
+  // Added last, so it runs first: a job may use whatever the app has opened.
+  hooks.add('jobs', (signal) => jobs.stop(signal));
+  return { app, lifecycle, metrics, hooks, jobs };
 }
 
 /** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */

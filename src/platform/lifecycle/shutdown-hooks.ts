@@ -7,6 +7,8 @@ export type ShutdownHook = (signal: AbortSignal) => unknown;
 /** What is to be closed at the end of the process. */
 export class ShutdownHooks {
   readonly #logger: Logger;
+  readonly #deadline = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
   readonly #hooks: { readonly name: string; readonly hook: ShutdownHook }[] = [];
 
   constructor(logger: Logger) {
@@ -26,29 +28,35 @@ export class ShutdownHooks {
    * @returns whether every hook succeeded in time.
    */
   async run(timeoutMs: number): Promise<boolean> {
-    const deadline = new AbortController();
+    const { signal } = this.#deadline;
     const isLate = new Promise<boolean>((resolve) => {
-      deadline.signal.addEventListener('abort', () => {
+      signal.addEventListener('abort', () => {
         resolve(false);
       });
     });
-    const timer = setTimeout(
-      () => {
-        deadline.abort();
-      },
-      Math.max(0, timeoutMs),
-    );
+    this.hurry(timeoutMs);
     let areDone = true;
     for (let next = this.#hooks.pop(); next; next = this.#hooks.pop()) {
       const { name, hook } = next;
       // A hook whose turn comes after the deadline gets one turn of the event loop.
       const tooLate = isLate.then((done) => nextTurn(done));
-      const isDone = await Promise.race([this.#attempt(name, hook, deadline.signal), tooLate]);
-      if (!isDone && deadline.signal.aborted) this.#logger.error({ name }, 'shutdown hook took too long');
+      const isDone = await Promise.race([this.#attempt(name, hook, signal), tooLate]);
+      if (!isDone && signal.aborted) this.#logger.error({ name }, 'shutdown hook took too long');
       areDone &&= isDone;
     }
-    clearTimeout(timer);
+    clearTimeout(this.#timer);
     return areDone;
+  }
+
+  /** Leaves the hooks no more than this time, in milliseconds. */
+  hurry(timeoutMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => {
+        this.#deadline.abort();
+      },
+      Math.max(0, timeoutMs),
+    );
   }
 
   async #attempt(name: string, hook: ShutdownHook, signal: AbortSignal): Promise<boolean> {

@@ -1,11 +1,14 @@
-import type { Drain } from './drain.ts';
+import { HURRIED_MS, type Drain } from './drain.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { ShutdownHooks } from './shutdown-hooks.ts';
 
 export interface DepartureParts {
   readonly drain: Drain;
   readonly logger: Logger;
   /** Closes what the requests needed. */
-  readonly closeStores: () => Promise<void>;
+  readonly hooks: ShutdownHooks;
+  /** How long that may take at least, in milliseconds, where the drain has used up its time. */
+  readonly graceMs: number;
   /** The last step: ends the process. */
   readonly exit: (code: 0 | 1) => unknown;
 }
@@ -32,18 +35,25 @@ export class Departure {
     return listening;
   }
 
-  /** Leaves: drains, closes the stores, exits. It is one departure, however often it is asked for. */
+  /** Leaves: drains, runs the shutdown hooks, exits. It is one departure, however often it is asked for. */
   begin(reason: string, options?: { delay: boolean }): void {
     this.#leaving ??= this.#leave(reason, options);
   }
 
+  /** The second signal: what is not done in two seconds is cut. */
+  hurry(): void {
+    const { drain, hooks } = this.#parts;
+    drain.hurry();
+    hooks.hurry(HURRIED_MS);
+  }
+
   async #leave(reason: string, options?: { delay: boolean }): Promise<void> {
-    const { drain, logger, closeStores, exit } = this.#parts;
+    const { drain, logger, hooks, graceMs, exit } = this.#parts;
     if (!this.#listening) logger.info({ reason }, 'stopped before it listened');
     // To listen can't be called off half-way: the listener would be there after all, and its requests be cut.
     await this.#listening?.catch(() => undefined);
     const clean = this.#listening ? await drain.start(reason, options) : true;
-    await closeStores();
-    exit(clean ? 0 : 1);
+    const closed = await hooks.run(Math.max(drain.remainingMs, graceMs));
+    exit(clean && closed ? 0 : 1);
   }
 }

@@ -16,12 +16,19 @@ afterEach(async () => {
 });
 
 /** A runner like that of a process of its own. */
-function process(redis?: RedisConnection, prefix = 'test:') {
+function process(redis?: RedisConnection, prefix = 'test:', isDraining = () => false) {
   const log = new LogLines();
   const registry = new Registry();
   const logger = createLogger({ LOG_LEVEL: 'debug', LOG_FORMAT: 'json' }, log);
-  const runner = new JobRunner({ redis, prefix, logger, registry });
-  stops.push(() => runner.stop(AbortSignal.abort()));
+  const jobs = new JobRunner({ redis, prefix, logger, registry, isDraining });
+  const runner = {
+    start: (list: readonly Job[]) => {
+      for (const job of list) jobs.add(job);
+      jobs.start();
+    },
+    stop: (deadline: AbortSignal) => jobs.stop(deadline),
+  };
+  stops.push(() => jobs.stop(AbortSignal.abort()));
   const count = async (outcome: string) => {
     const metric = await registry.getSingleMetric('job_runs_total')?.get();
     const counted = metric?.values.filter(({ labels }) => labels.outcome === outcome) ?? [];
@@ -106,6 +113,22 @@ describe('one process', () => {
     deadline.abort();
     await stopped;
     expect(await count('aborted')).toBe(2);
+  });
+
+  test('starts no run once the process drains', async () => {
+    let draining = false;
+    const { runner } = process(undefined, 'test:', () => draining);
+    let runs = 0;
+    let others = 0;
+    const once = () => {
+      runs++;
+      draining = true;
+    };
+    runner.start([{ name: 'once', every: 0.1, run: once }]);
+    const other = process();
+    other.runner.start([{ name: 'other', every: 0.1, run: () => ++others }]);
+    await until(() => others > 5, 20_000);
+    expect(runs).toBe(1);
   });
 
   test.each<[string, Partial<Job>]>([

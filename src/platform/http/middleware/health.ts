@@ -37,12 +37,19 @@ export function health({
     get: (_req, res) => {
       const up = storeIsUp();
       const reason = storeProblem();
+      const checks = [...lifecycle.checks].map(([name, isUp]) => [name, isUp() ? 'up' : 'down'] as const);
+      const areUp = checks.every(([, state]) => state === 'up');
       const works = up !== false && reason === undefined;
-      const status = statusOf(lifecycle.phase, works, readyRequiresStore);
+      const status = statusOf(lifecycle.phase, { works, areUp }, readyRequiresStore);
       res
         .set('Cache-Control', 'no-store')
         .status(status === 'ready' || status === 'degraded' ? 200 : 503)
-        .json({ status, store: up === undefined ? 'memory' : up ? 'up' : 'down', reason });
+        .json({
+          status,
+          store: up === undefined ? 'memory' : up ? 'up' : 'down',
+          reason,
+          checks: checks.length > 0 ? Object.fromEntries(checks) : undefined,
+        });
     },
   });
   return (req, res, next) => {
@@ -51,8 +58,12 @@ export function health({
   };
 }
 
-function statusOf(phase: Phase, storeWorks: boolean, readyRequiresStore: boolean) {
+function statusOf(
+  phase: Phase,
+  { works, areUp }: { works: boolean; areUp: boolean },
+  readyRequiresStore: boolean,
+) {
   if (phase !== 'ready') return phase;
-  if (storeWorks) return 'ready';
-  return readyRequiresStore ? 'unavailable' : 'degraded';
+  if (!works && readyRequiresStore) return 'unavailable';
+  return works && areUp ? 'ready' : 'degraded';
 }
