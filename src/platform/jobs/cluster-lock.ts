@@ -6,27 +6,23 @@ const LEASE_MS = 10_000;
 const RENEW_MS = LEASE_MS / 3;
 
 /**
- * One hash per job: who runs it and until when, when the next run is due, and how many runs there were. Redis' own clock
- * decides, because those of hosts differ. One key, so that it works on a Redis Cluster.
+ * Three keys per job: who runs it, that the next run is not due yet, and how many runs there were. The first two expire by
+ * Redis' own clock, because those of hosts differ.
  *
- * Returns the number of the run and 0; or 0 and the milliseconds until the job may be due.
+ * Returns the number of the run, or 0, and the milliseconds until the next run is due (below 1: it is, and one still runs).
  */
 const CLAIM = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local state = redis.call('HMGET', KEYS[1], 'leaseUntil', 'dueAt')
-local dueAt = tonumber(state[2] or 0)
-if tonumber(state[1] or 0) > now then return {0, math.max(dueAt - now, 1), 1} end
-if dueAt > now then return {0, dueAt - now, 0} end
-redis.call('HSET', KEYS[1], 'holder', ARGV[1], 'leaseUntil', now + ARGV[2], 'dueAt', now + ARGV[3])
-return {redis.call('HINCRBY', KEYS[1], 'fence', 1), 0, 0}`;
+local due = redis.call('PTTL', KEYS[2])
+if redis.call('EXISTS', KEYS[1]) == 1 then return {0, due} end
+if due > 0 then return {0, due} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[2], '1', 'PX', ARGV[3])
+return {redis.call('INCR', KEYS[3]), 0}`;
 
 /** Only the holder may touch a lease: it may have expired, and be another's by now. */
 const EXTEND = `
-if redis.call('HGET', KEYS[1], 'holder') ~= ARGV[1] then return 0 end
-local time = redis.call('TIME')
-redis.call('HSET', KEYS[1], 'leaseUntil', time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2])
-return 1`;
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
 /** The right to run a job. */
 export interface Lease {
@@ -37,10 +33,10 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-/** Not now: another process runs the job, or ran it already; when to ask again, in milliseconds. */
+/** Not now: another process runs the job, or ran it already. */
 export interface NotDue {
+  /** Until the next run is due, in milliseconds; below 1 where it is, and the one that runs has taken too long. */
   readonly waitMs: number;
-  readonly isRunning: boolean;
 }
 
 /**
@@ -52,10 +48,12 @@ export interface NotDue {
  */
 export async function claimRun(client: RedisClient, key: string, everyMs: number): Promise<Lease | NotDue> {
   const token = randomUUID();
-  const reply = (await client.eval(CLAIM, 1, key, token, LEASE_MS, everyMs)) as [number, number, number];
-  const [fence, waitMs, isRunning] = reply;
-  if (fence === 0) return { waitMs, isRunning: isRunning === 1 };
-  return hold(client, key, token, fence);
+  // The braces have a Redis Cluster keep the three in one place.
+  const keys = ['lock', 'due', 'fence'].map((name) => `${key}:{job}:${name}`);
+  const [lock = ''] = keys;
+  const reply = await client.eval(CLAIM, keys.length, ...keys, token, LEASE_MS, Math.ceil(everyMs));
+  const [fence, waitMs] = reply as [number, number];
+  return fence === 0 ? { waitMs } : hold(client, lock, token, fence);
 }
 
 function hold(client: RedisClient, key: string, token: string, fence: number): Lease {

@@ -116,8 +116,9 @@ export class JobRunner {
     else {
       const claimed = await claimRun(redis.client, `${prefix}job:${job.name}`, everyMs);
       if ('waitMs' in claimed) {
-        if (claimed.isRunning) this.#runs.inc({ job: job.name, outcome: 'skipped' });
-        return claimed.waitMs;
+        if (claimed.waitMs > 0) return claimed.waitMs;
+        this.#runs.inc({ job: job.name, outcome: 'skipped' });
+        return everyMs;
       }
       await this.#run(job, claimed);
       await claimed.release();

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
+import { projectPath } from '../../../src/platform/config/paths.ts';
 import type { Job } from '../../../src/platform/jobs/job.ts';
 import { JobRunner } from '../../../src/platform/jobs/runner.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
@@ -212,14 +214,40 @@ describeWithRedisServer('three processes on one Redis', () => {
       });
     let runs = 0;
     first?.runner.start([{ name: 'long', every: 0.2, run: forever }]);
-    await until(async () => (await redis.client.hget(`${prefix}job:long`, 'fence')) === '1');
+    await until(async () => (await redis.client.get(`${prefix}job:long:{job}:fence`)) === '1');
     second?.runner.start([{ name: 'long', every: 0.2, run: () => ++runs }]);
     await until(async () => ((await second?.count('skipped')) ?? 0) > 0, 20_000);
     expect(runs).toBe(0);
     // As when the holder was suspended for longer than its lease.
-    await redis.client.hset(`${prefix}job:long`, { leaseUntil: 0, holder: 'nobody' });
+    await redis.client.del(`${prefix}job:long:{job}:lock`);
     await until(() => runs > 0, 20_000);
     await until(() => isAborted, 20_000);
+  });
+
+  test('need no more rights than the shipped configuration gives', async () => {
+    const script = await readFile(projectPath('deploy', 'redis', 'secrets.sh'), 'utf8');
+    const rules = /^user app on .*? ~\S+ &\S+ (.*)$/m.exec(script)?.[1]?.split(' ') ?? [];
+    expect(rules).toContain('-@dangerous');
+    const admin = await connect();
+    await admin.client.call(
+      'ACL',
+      'SETUSER',
+      'app',
+      'on',
+      '>only-for-tests',
+      `~${prefix}*`,
+      `&${prefix}*`,
+      ...rules,
+    );
+    const url = server.url.replace('//', '//app:only-for-tests@');
+    const redis = connectRedis(testConfig({ REDIS_URL: url, REDIS_KEY_PREFIX: prefix }), silent);
+    stops.push(() => redis.close());
+    await until(() => redis.isUp());
+    const { runner, log } = process(redis, prefix);
+    let runs = 0;
+    runner.start([{ name: 'allowed', every: 0.1, run: () => ++runs }]);
+    await until(() => runs > 1 || log.lines.some(({ msg }) => msg === 'job waits for redis'), 20_000);
+    expect(log.lines.filter(({ msg }) => msg === 'job waits for redis')).toEqual([]);
   });
 
   test('wait for a Redis that is away, with one log line, and go on by themselves', async () => {
