@@ -175,7 +175,7 @@ describe('the limits on log in', () => {
   });
 });
 
-describe('a bad log in is a 4xx problem and nothing worse', () => {
+describe('a bad login is a 4xx problem and nothing worse', () => {
   let served: Awaited<ReturnType<typeof serveAccount>>;
   const check = jest.fn(() => Promise.resolve(true));
 

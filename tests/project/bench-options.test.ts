@@ -30,7 +30,7 @@ test('--only takes rows and extras, or layers with --layers', () => {
   expect(readOptions(['--layers']).extras.size).toBe(0);
 });
 
-describe('what there is not is refused in one line that tells how to mend it:', () => {
+describe('what there is not is refused in one line that tells how to fix it:', () => {
   test.each([
     [['--round=3'], '--round is no option: npm run bench -- --help tells what there is'],
     [['proxied'], '"proxied" is no option'],

@@ -12,7 +12,7 @@ type Handle = (req: IncomingMessage, res: ServerResponse) => void;
 
 /**
  * Lets requests that were sent ahead wait for their turn. Node would begin with all of them at once, and when their
- * connection closes, forget them without a word: no 'close', so what they opened would stay open for ever.
+ * connection closes, forget them without a word: no 'close', so what they opened would stay open forever.
  *
  * Between two of one connection the other connections have a turn: a few that send hundreds ahead would otherwise keep
  * the event loop to themselves until the last of them has its response.

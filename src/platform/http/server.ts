@@ -51,7 +51,7 @@ export function createHttpServer(app: Express, limits: Limits, logger: Logger): 
 
 /**
  * How long nothing may move on a connection in the middle of a request, in milliseconds. A client that does not read
- * its answer would keep it, and the memory it takes, for ever. Twice what a request and a handler have, so that it ends
+ * its answer would keep it, and the memory it takes, forever. Twice what a request and a handler have, so that it ends
  * none of theirs.
  */
 function silenceMs({ RECEIVE_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS }: Limits): number {

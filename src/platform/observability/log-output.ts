@@ -37,7 +37,7 @@ const GONE = new Set(['EPIPE', 'EBADF']);
  * one pipe never mix. A longer line is shortened (`shortenLine`).
  *
  * Nothing is lost when the process exits or crashes. And nothing the output does ends the process, or holds it up: a full
- * disk costs lines, not requests. pino's own destination crashes on it, and then waits for room, in a loop, for ever; that
+ * disk costs lines, not requests. pino's own destination crashes on it, and then waits for room, in a loop, forever; that
  * is why this is not it.
  */
 export class LogOutput implements DestinationStream {

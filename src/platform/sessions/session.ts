@@ -110,7 +110,7 @@ export function requireUser(): RequestHandler {
 }
 
 /**
- * Logs a user in: under a new session id, so that one planted before the log in is worthless, and stored when the
+ * Logs a user in: under a new session id, so that one planted before the login is worthless, and stored when the
  * promise resolves. express-session alone would answer 200 even if storing fails.
  *
  * @throws {HttpError} HTTPS_REQUIRED, STORE_UNAVAILABLE

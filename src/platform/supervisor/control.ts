@@ -33,7 +33,7 @@ const OWNER_ONLY_UMASK = 0o177;
 /**
  * Serves commands on a Unix socket that only this user (and root) can connect to.
  *
- * @returns undefined when it can't be had: then there is no control, and the app serves all the same.
+ * @returns undefined when it is not available: then there is no control, and the app serves all the same.
  */
 export async function openControl(
   path: string,

@@ -22,7 +22,7 @@ interface Handoff {
  *
  * Node's round robin sends a connection to a worker and keeps it until the worker has said that it took it. When the
  * worker dies in between, or is stopped and then killed, Node forgets the connection without closing it: its client
- * waits for ever. Nothing was read from it, so another worker can have it: we say "not accepted" in the dead worker's
+ * waits forever. Nothing was read from it, so another worker can have it: we say "not accepted" in the dead worker's
  * place, and Node hands it on.
  *
  * This reads undocumented messages. Should they change, nothing is found here and nothing is done.

@@ -40,7 +40,7 @@ export interface Limits {
   readonly hangMs: number;
   /** How long a new worker must have been ready before the old one goes. */
   readonly stableMs: number;
-  /** A worker that wears out sooner is let be: a limit below what the app needs would replace it for ever. */
+  /** A worker that wears out sooner is left alone: a limit below what the app needs would replace it forever. */
   readonly minUptimeMs: number;
 }
 
@@ -154,7 +154,7 @@ function killOverdue<Worker extends WorkerView>(
   });
 }
 
-/** Once its replacement serves, or can't be had. SIGABRT, because it leaves a core dump to look into. */
+/** Once its replacement serves, or is not available. SIGABRT, because it leaves a core dump to look into. */
 function abortHung<Worker extends WorkerView>(
   fleet: FleetView<Worker>,
   now: number,

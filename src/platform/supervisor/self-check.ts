@@ -8,7 +8,7 @@ const RETRY_MS = 100;
 
 /**
  * Resolves when the server answers its own /livez with 200, however long that takes; whoever waits has a deadline. Not
- * /readyz, which may depend on Redis: a new worker would mend nothing about that, and none would be left for what goes
+ * /readyz, which may depend on Redis: a new worker would fix nothing about that, and none would be left for what goes
  * without.
  *
  * The request comes over a pair of streams, not over the port: behind a cluster's port another worker might answer.

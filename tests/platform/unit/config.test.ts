@@ -218,7 +218,7 @@ describe('a wrong value', () => {
     [{ REDIS_KEY_PREFIX: 'a b' }, 'REDIS_KEY_PREFIX may have letters, digits and : . _ - only, 64 at most'],
     [{ STORE: 'redis' }, 'REDIS_URL is missing, and STORE=redis needs it: redis://127.0.0.1:6379'],
     [{ SESSION_SECRETS: ' , ' }, 'SESSION_SECRETS is an empty list'],
-  ])('%j is one problem that says how to mend it', (env, problem) => {
+  ])('%j is one problem that says how to fix it', (env, problem) => {
     expect(problemsOf(env)).toEqual([problem]);
   });
 

@@ -104,7 +104,7 @@ describe('where the output takes nothing', () => {
     expect(text).toBe(LINES.join(''));
   }, 40_000);
 
-  test('the end of the process does not wait for it for ever', () => {
+  test('the end of the process does not wait for it forever', () => {
     const { log } = pipe();
     for (const line of LINES) log.write(line);
     log.flushSync();
