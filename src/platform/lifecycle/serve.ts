@@ -1,6 +1,7 @@
 import type { Express } from 'express';
 import type { AppParts } from './app-parts.ts';
 import type { ConfigReport } from '../config/define-config.ts';
+import { projectPath } from '../config/paths.ts';
 import { loadLaunch, type Launch } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import { observeResponse } from '../http/route-metrics.ts';
@@ -75,6 +76,9 @@ async function start<Config extends PlatformConfig>(
   releaseIdleMemory({ seconds: config.IDLE_MEMORY_SECONDS, logger });
 }
 
+/** Where development keeps its sessions over a restart. */
+const DEVELOPMENT_SESSIONS_FILE = projectPath('node_modules', '.cache', 'development-sessions.json');
+
 /** Opens the stores, and has the app made. */
 async function build<Config extends PlatformConfig>(
   { config, logger }: Boot<Config>,
@@ -82,7 +86,7 @@ async function build<Config extends PlatformConfig>(
 ) {
   const lifecycle = new Lifecycle();
   const metrics = createMetrics();
-  const stores = await openStores(config, logger, metrics);
+  const stores = await openStores(config, logger, metrics, { sessionsFile: DEVELOPMENT_SESSIONS_FILE });
   const hooks = new ShutdownHooks(logger);
   hooks.add('stores', () => stores.close());
   const { registry } = metrics;
