@@ -40,6 +40,7 @@ export class LayeredCache implements Cache {
   /** Before this, purges of any name may have been missed. */
   #gapAt = -Infinity;
   #hasListened = false;
+  #isGapPending = false;
   #warnedAt = -Infinity;
 
   constructor(parts: CacheParts) {
@@ -55,6 +56,11 @@ export class LayeredCache implements Cache {
       keep: (call, entry, since) => {
         this.#keep(call, entry, since);
       },
+    });
+    redis?.onChange((up) => {
+      if (!up || !this.#isGapPending) return;
+      this.#isGapPending = false;
+      this.#gapAt = performance.now();
     });
     this.#purges = redis && this.#listen(parts, redis, names);
     const doubt = () => {
@@ -169,13 +175,22 @@ export class LayeredCache implements Cache {
         this.#purgeHere(name);
       },
       onGap: () => {
-        if (this.#hasListened) this.#gapAt = performance.now();
+        if (this.#hasListened) this.#markGap(redis);
         this.#hasListened = true;
         this.#memory.clear();
         this.#lookups.purgeAll();
         this.#loads.purgeAll();
       },
     });
+  }
+
+  /**
+   * Where commands are still cut off, nothing more is known than a moment ago, when nothing was heard either: what a
+   * repository falls back to counts until they are back, and has to be read anew then.
+   */
+  #markGap(redis: NonNullable<CacheParts['redis']>): void {
+    if (redis.isUp()) this.#gapAt = performance.now();
+    else this.#isGapPending = true;
   }
 
   async #purge(name: string): Promise<boolean> {
