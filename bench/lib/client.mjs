@@ -22,7 +22,7 @@ export class Connection {
 
   /**
    * @param options.request - the request's bytes.
-   * @param options.onAnswer - called with the status and the milliseconds it took.
+   * @param options.onResponse - called with the status and the milliseconds it took.
    * @param options.onError - called when the connection broke with a request on it.
    * @param options.idle - whether it waits for `send` instead of sending again and again.
    */
@@ -96,7 +96,7 @@ export class Connection {
     this.#left = undefined;
     this.#busy = false;
     if (surplus) throw new Error('an answer is longer than its Content-Length');
-    this.#options.onAnswer(this.#status, performance.now() - this.#sentAt);
+    this.#options.onResponse(this.#status, performance.now() - this.#sentAt);
     if (this.#stopped || this.#closes) this.#socket.destroy();
     else if (!this.#options.idle) this.send();
   }

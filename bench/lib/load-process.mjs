@@ -13,8 +13,8 @@ async function closedLoop({ port, request, connections, milliseconds, requests =
   const all = [];
   const stop = () => all.forEach((connection) => connection.stop());
   const options = tallyInto(seen, { port, request: Buffer.from(request) });
-  const count = options.onAnswer;
-  options.onAnswer = (status, ms) => {
+  const count = options.onResponse;
+  options.onResponse = (status, ms) => {
     count(status, ms);
     if (++sent === requests) stop();
   };
@@ -63,7 +63,7 @@ function newTally() {
 function tallyInto(seen, options) {
   return {
     ...options,
-    onAnswer: (status, ms) => {
+    onResponse: (status, ms) => {
       seen.statuses[status] = (seen.statuses[status] ?? 0) + 1;
       // Refusals are meant to be quick: only what was served says how long one waits.
       if (status < 300) seen.times.push(ms);

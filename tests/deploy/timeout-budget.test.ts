@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { repositoryPath } from '../support/deploy/render.ts';
-import { stopBudgetSeconds } from '../../src/platform/supervisor/budget.ts';
+import { stopTimeoutSeconds } from '../../src/platform/supervisor/stop-timeout.ts';
 import { testConfig } from '../support/config.ts';
 
 interface Ecosystem {
@@ -13,7 +13,7 @@ const { apps } = (await import(repositoryPath('ecosystem.config.js'))) as Ecosys
 
 // The shipped defaults. Whoever changes one of them in the environment has to keep to the same rules.
 const config = testConfig();
-const budget = stopBudgetSeconds(config);
+const stopSeconds = stopTimeoutSeconds(config);
 
 const read = (path: string) => readFileSync(repositoryPath(path), 'utf8');
 const filesIn = (folder: string, ending: string) =>
@@ -51,22 +51,23 @@ describe('whatever stops the app waits longer than the app takes', () => {
   const pm2KillSeconds = apps.map(({ kill_timeout }) => kill_timeout / 1000);
 
   test('PM2: kill_timeout', () => {
-    for (const patience of pm2KillSeconds) expect(patience).toBeGreaterThan(budget);
+    for (const patience of pm2KillSeconds) expect(patience).toBeGreaterThan(stopSeconds);
   });
 
   test.each(filesIn('deploy/systemd', '.service'))('%s: TimeoutStopSec', (path) => {
     for (const patience of secondsIn(path, /^TimeoutStopSec=(.+)$/gm))
-      expect(patience).toBeGreaterThan(budget);
+      expect(patience).toBeGreaterThan(stopSeconds);
   });
 
   test.each(filesIn('deploy/upstart', '.conf'))('%s: kill timeout', (path) => {
-    for (const patience of secondsIn(path, /^kill timeout (.+)$/gm)) expect(patience).toBeGreaterThan(budget);
+    for (const patience of secondsIn(path, /^kill timeout (.+)$/gm))
+      expect(patience).toBeGreaterThan(stopSeconds);
   });
 
   test('docker-compose.yml: stop_grace_period of the app', () => {
     const [, app = ''] = /^ {2}app:\n((?: {4}.*\n|\n)+)/m.exec(read('docker-compose.yml')) ?? [];
     const [, grace = '0'] = /^ {4}stop_grace_period: (\S+)$/m.exec(app) ?? [];
-    expect(seconds(grace)).toBeGreaterThan(budget);
+    expect(seconds(grace)).toBeGreaterThan(stopSeconds);
   });
 
   test('Forever sends SIGTERM, and never a SIGKILL after it', () => {

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from '../observability/logger.ts';
 import type { Cache, CacheParts, CacheResult, CacheState, Load } from './cache.ts';
 import { UNSURE, type Entry } from './entry.ts';
-import { Flights, type Flight } from './single-flight.ts';
+import { SingleFlight, type Flight } from './single-flight.ts';
 import { isFresh, Loads, type Call } from './loads.ts';
 import { MemoryEntries } from './memory.ts';
 import { keyName, RedisNames, tagName } from './names.ts';
@@ -24,7 +24,7 @@ export class LayeredCache implements Cache {
   readonly #memory: MemoryEntries;
   readonly #shared: SharedEntries | undefined;
   readonly #purges: Purges | undefined;
-  readonly #lookups = new Flights<Found | undefined>();
+  readonly #lookups = new SingleFlight<Found | undefined>();
   readonly #loads: Loads;
   /** Keys whose refresh failed just now. */
   readonly #backOff = new LRUCache<string, true>({ max: 1000, ttl: BACK_OFF_MS });

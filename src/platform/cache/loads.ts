@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Load } from './cache.ts';
 import { decode, encode, UNSURE, type Entry, type StoredEntry } from './entry.ts';
-import { Flights, type Flight } from './single-flight.ts';
+import { SingleFlight, type Flight } from './single-flight.ts';
 import { STUCK_MS, type Lock } from './lock.ts';
 import type { CacheOptions } from './options.ts';
 import type { Found, SharedEntries } from './shared.ts';
@@ -30,7 +30,7 @@ export interface LoadParts {
 /** Loads each key once at a time: in this process because callers join, among processes by a lock in Redis. */
 export class Loads {
   readonly #parts: LoadParts;
-  readonly #flights = new Flights<Entry | undefined>();
+  readonly #flights = new SingleFlight<Entry | undefined>();
 
   constructor(parts: LoadParts) {
     this.#parts = parts;

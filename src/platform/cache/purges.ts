@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { changeLog, type ChangeLog } from '../observability/outage-log.ts';
+import { outageLog, type OutageLog } from '../observability/outage-log.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { RedisNames } from './names.ts';
 import { VERSION_SECONDS } from './shared.ts';
@@ -50,7 +50,7 @@ export class Purges {
   readonly #parts: PurgeParts;
   readonly #timer: NodeJS.Timeout;
   readonly #heartbeats: string;
-  readonly #log: ChangeLog;
+  readonly #log: OutageLog;
   /** Purges that Redis was not there for, or refused. */
   readonly #pending = new Set<string>();
   /** Who waits until Redis has a name. */
@@ -64,7 +64,7 @@ export class Purges {
 
   constructor(parts: PurgeParts) {
     this.#parts = parts;
-    this.#log = changeLog(parts.logger, {
+    this.#log = outageLog(parts.logger, {
       failed: 'a cache purge waits for redis',
       worked: 'redis takes cache purges again',
     });

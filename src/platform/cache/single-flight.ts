@@ -15,7 +15,7 @@ interface Running<T> {
 }
 
 /** Lets work on a key run once at a time in this process. */
-export class Flights<T> {
+export class SingleFlight<T> {
   readonly #joinable = new Map<string, Running<T>>();
   /** Also those nobody may join any more. */
   readonly #all = new Set<Running<T>>();

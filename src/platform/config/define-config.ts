@@ -3,7 +3,7 @@ import { complete, controlSocketOf, controlSocketProblems } from './complete.ts'
 import { ConfigError } from './config-error.ts';
 import { generatedValues } from './development-secrets.ts';
 import { projectPath } from './paths.ts';
-import { insecurities } from './production-checks.ts';
+import { productionProblems } from './production-checks.ts';
 import { misspeltNames, readValues, type Environment } from './read-values.ts';
 import { platformSettings, type PlatformConfig, type PlatformValues } from './settings.ts';
 import { warningsOf } from './warnings.ts';
@@ -109,7 +109,7 @@ function inspect<Own extends Settings>(
   const problems = [
     ...read.problems,
     ...controlSocketProblems(config),
-    ...insecurities(config, values),
+    ...productionProblems(config, values),
     ...(rules.problems?.(config, given) ?? []),
   ];
   const { dotenv } = read;

@@ -1,5 +1,5 @@
 /** What the process that started this one says. Each is undefined where it does not say it. */
-export interface Launch {
+export interface ProcessManagerEnv {
   /** Under our own primary: which place among the workers this one has, from 0, kept when it is replaced. */
   readonly workerSlot: number | undefined;
   /** Under PM2: which instance this is, from 0. */
@@ -27,7 +27,7 @@ const FIRST_LISTEN_FD = 3;
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_watchdog_enabled.html
  */
-export function readLaunch(env: Environment, pid = process.pid): Launch {
+export function readProcessManagerEnv(env: Environment, pid = process.pid): ProcessManagerEnv {
   const workerSlot = wholeNumber(env.WORKER_SLOT);
   const watchdogUsec = wholeNumber(env.WATCHDOG_USEC);
   const isForUs = (name: string) => wholeNumber(env[name]) === pid;
@@ -46,8 +46,8 @@ export function readLaunch(env: Environment, pid = process.pid): Launch {
 }
 
 /** What started this process tells it, in variables that are not the app's to set: systemd, PM2, our own primary. */
-export function loadLaunch(env: Environment = process.env): Launch {
-  return readLaunch(env);
+export function loadProcessManagerEnv(env: Environment = process.env): ProcessManagerEnv {
+  return readProcessManagerEnv(env);
 }
 
 function wholeNumber(value: string | undefined): number | undefined {

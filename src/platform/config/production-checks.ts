@@ -19,7 +19,7 @@ const MIN_STEPS = 6;
  * @param given - the keys that were valid by themselves, with what the environment says; a key that was given but is
  *   wrong is not in it, and has its problem already.
  */
-export function insecurities(config: PlatformConfig, given: Partial<PlatformValues>): string[] {
+export function productionProblems(config: PlatformConfig, given: Partial<PlatformValues>): string[] {
   const problems: string[] = [];
   const missing = (key: keyof PlatformValues) => key in given && given[key] === undefined;
   if (given.STORE === 'redis' && missing('REDIS_URL')) {

@@ -19,7 +19,7 @@ const FAREWELL_MS = 1000;
  * Answers what never became a whole request (no HTTP, too many headers, too slow, a broken body) as problem+json, with
  * a log line, like every other bad request. Node alone would answer with a bare status line and log nothing.
  */
-export function answerClientErrors(server: Server, logger: Logger): void {
+export function respondToClientErrors(server: Server, logger: Logger): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = responseOn(socket);
     // A reset, or half an answer is out: nobody to talk to.

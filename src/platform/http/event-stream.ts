@@ -36,14 +36,14 @@ export function openEventStream(req: Request, res: Response, lifecycle: Lifecycl
   const heartbeat = setInterval(write, HEARTBEAT_MS, ':\n\n');
   const end = () => {
     clearInterval(heartbeat);
-    lifecycle.lastCall.removeEventListener('abort', end);
+    lifecycle.closing.removeEventListener('abort', end);
     ended.abort();
     res.end();
   };
   res.once('close', end);
   // A client that has left already does not leave again.
-  if (lifecycle.lastCall.aborted || res.destroyed) end();
-  else lifecycle.lastCall.addEventListener('abort', end);
+  if (lifecycle.closing.aborted || res.destroyed) end();
+  else lifecycle.closing.addEventListener('abort', end);
   if (req.method === 'HEAD') end();
   else write(':\n\n');
   return {

@@ -10,7 +10,7 @@ declare module 'http' {
 }
 
 /** More routes than any app has. A router mounted below a parameter (`/orgs/:org`) has as many as clients make up. */
-const MOST_ROUTES = 1000;
+const MAX_ROUTES = 1000;
 
 /**
  * Counts a finished response by route, not by path: paths are made up by clients, and each would be a time series of
@@ -19,7 +19,7 @@ const MOST_ROUTES = 1000;
 export function observeResponse(metrics: Metrics): (response: ServerResponse) => void {
   const routes = new Set<string>();
   const nameOf = (route = 'other') => {
-    if (routes.size < MOST_ROUTES) routes.add(route);
+    if (routes.size < MAX_ROUTES) routes.add(route);
     return routes.has(route) ? route : 'other';
   };
   return (response) => {

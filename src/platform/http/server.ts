@@ -4,7 +4,7 @@ import finalhandler from 'finalhandler';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import { describe } from '../observability/thrown.ts';
-import { answerClientErrors, refuseTarget } from './client-errors.ts';
+import { respondToClientErrors, refuseTarget } from './client-errors.ts';
 import { pipelining } from './pipelining.ts';
 import { readTarget } from './target.ts';
 
@@ -30,7 +30,7 @@ const CONNECTIONS_CHECKING_INTERVAL_MS = 1000;
 export function createHttpServer(app: Express, limits: Limits, logger: Logger): Server {
   const server = createServer(
     {
-      ...bornAsExpress(app),
+      ...expressServerClasses(app),
       connectionsCheckingInterval: CONNECTIONS_CHECKING_INTERVAL_MS,
       headersTimeout: limits.HEADERS_TIMEOUT_SECONDS * 1000,
       requestTimeout: Math.max(limits.RECEIVE_TIMEOUT_SECONDS, limits.HEADERS_TIMEOUT_SECONDS) * 1000,
@@ -43,7 +43,7 @@ export function createHttpServer(app: Express, limits: Limits, logger: Logger): 
   // Node would drop those beyond 1,000 without a word, be it the one a proxy added last. Their size is limited anyway.
   server.maxHeadersCount = 0;
   server.timeout = silenceMs(limits);
-  answerClientErrors(server, logger);
+  respondToClientErrors(server, logger);
   // An expectation other than 100-continue may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   return server;
@@ -99,7 +99,7 @@ function listenerOf(app: Express, logger: Logger): RequestListener {
  * Classes, because V8 then sizes the objects as it sizes Node's own; with a plain function in place of the class they
  * are a quarter slower.
  */
-function bornAsExpress(app: Express) {
+function expressServerClasses(app: Express) {
   class ExpressRequest extends IncomingMessage {}
   class ExpressResponse extends ServerResponse {}
   Object.setPrototypeOf(ExpressRequest.prototype, app.request);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { changeLog } from '../observability/outage-log.ts';
+import { outageLog } from '../observability/outage-log.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { claimRun, type Lease } from './cluster-lock.ts';
@@ -83,7 +83,7 @@ export class JobRunner {
   async #schedule(job: Job): Promise<void> {
     const { signal } = this.#stopping;
     const { isDraining = () => false } = this.#parts;
-    const log = changeLog(this.#parts.logger.child({ job: job.name }), {
+    const log = outageLog(this.#parts.logger.child({ job: job.name }), {
       failed: 'job waits for redis',
       worked: 'job runs again',
     });

@@ -1,7 +1,7 @@
 import debug from 'debug';
 import { ConfigError, EXIT_BAD_CONFIG } from '../config/config-error.ts';
 import type { ConfigReport } from '../config/define-config.ts';
-import { loadLaunch } from '../config/process-manager-env.ts';
+import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import { logCrashes, printNow } from '../observability/crash.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
@@ -24,7 +24,7 @@ export function boot<Config extends PlatformConfig>(report: ConfigReport<Config>
   const logger = createLogger(config);
   logCrashes(logger);
   // The primary has said it.
-  if (loadLaunch().workerSlot === undefined) announce(report, logger);
+  if (loadProcessManagerEnv().workerSlot === undefined) announce(report, logger);
   return { config, logger, dotenv: dotenv.found ? dotenv.path : `none (no ${dotenv.path})`, workerEnv };
 }
 

@@ -20,7 +20,7 @@ export interface DrainParts {
 const POLL_MS = 25;
 
 /** How long a process that was told twice still takes. */
-export const HURRIED_MS = 2000;
+export const FORCED_MS = 2000;
 
 /**
  * The way out of a process that serves HTTP, without losing a request:
@@ -51,8 +51,8 @@ export class Drain {
   }
 
   /** The second signal: what is not done in two seconds is cut. */
-  hurry(): void {
-    this.#deadline = Math.min(this.#deadline, performance.now() + HURRIED_MS);
+  force(): void {
+    this.#deadline = Math.min(this.#deadline, performance.now() + FORCED_MS);
   }
 
   /** What is left of the time until the deadline, in milliseconds; all of DRAIN_TIMEOUT_SECONDS before the drain. */

@@ -4,7 +4,7 @@ export type Phase = 'starting' | 'ready' | 'draining';
 /** What the health checks report and the drain sets. A process goes through the phases once, in order. */
 export class Lifecycle {
   #phase: Phase = 'starting';
-  readonly #lastCall = new AbortController();
+  readonly #closing = new AbortController();
   readonly #checks = new Map<string, () => boolean>();
 
   /** What `/readyz` reports by name beside the phase: whether each of the app's own stores is up. */
@@ -27,8 +27,8 @@ export class Lifecycle {
   }
 
   /** Fires when answers without an end of their own (event streams) must end, so that the process can leave. */
-  get lastCall(): AbortSignal {
-    return this.#lastCall.signal;
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /** Without effect once the process drains: a start that ends late must not undo the stop. */
@@ -41,6 +41,6 @@ export class Lifecycle {
   }
 
   endStreams(): void {
-    this.#lastCall.abort();
+    this.#closing.abort();
   }
 }

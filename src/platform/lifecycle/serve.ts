@@ -2,14 +2,14 @@ import type { Express } from 'express';
 import type { AppParts } from './app-parts.ts';
 import type { ConfigReport } from '../config/define-config.ts';
 import { projectPath } from '../config/paths.ts';
-import { loadLaunch, type Launch } from '../config/process-manager-env.ts';
+import { loadProcessManagerEnv, type ProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import { observeResponse } from '../http/route-metrics.ts';
 import { createHttpServer } from '../http/server.ts';
 import { createAdminServer } from '../observability/admin.ts';
 import { boot, exitOnBadStart, type Boot } from './boot.ts';
 import { Connections } from './connections.ts';
-import { Departure } from './shutdown.ts';
+import { Shutdown } from './shutdown.ts';
 import { Drain } from './drain.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { releaseIdleMemory } from './idle-memory.ts';
@@ -38,32 +38,32 @@ async function start<Config extends PlatformConfig>(
   createApp: (parts: AppParts<Config>) => Promise<Express>,
 ): Promise<void> {
   const { config, logger, dotenv } = booted;
-  const launch = loadLaunch();
+  const managerEnv = loadProcessManagerEnv();
   const { app, lifecycle, metrics, hooks, jobs } = await build(booted, createApp);
   const server = createHttpServer(app, config, logger);
   const connections = new Connections(server, observeResponse(metrics));
   const drain = new Drain({ connections, lifecycle, logger, times: config });
 
-  const departure = new Departure({
+  const shutdown = new Shutdown({
     drain,
     logger,
     hooks,
     graceMs: config.KILL_GRACE_SECONDS * 500,
     exit: (code) => (primary ? primary.leave(code) : process.exit(code)),
   });
-  const leave = departure.begin.bind(departure);
-  const hurry = departure.hurry.bind(departure);
-  const primary = WorkerLink.join(launch, {
+  const stop = shutdown.begin.bind(shutdown);
+  const force = shutdown.force.bind(shutdown);
+  const primary = WorkerLink.join(managerEnv, {
     logger,
     requests: connections,
     metrics: () => metrics.registry.getMetricsAsJSON(),
-    orders: { drain: leave, hurry },
+    orders: { drain: stop, force },
   });
-  if (!primary) onStopRequest(leave, hurry);
+  if (!primary) onStopRequest(stop, force);
 
-  await serveMetrics({ config, logger }, launch, metrics);
-  const place = { host: config.HOST, port: config.PORT, fd: launch.listenFd };
-  const address = await departure.unlessLeaving(() => listen(server, place));
+  await serveMetrics({ config, logger }, managerEnv, metrics);
+  const place = { host: config.HOST, port: config.PORT, fd: managerEnv.listenFd };
+  const address = await shutdown.unlessLeaving(() => listen(server, place));
   if (!address) return;
   lifecycle.markReady();
   const { port } = address;
@@ -114,10 +114,10 @@ async function build<Config extends PlatformConfig>(
 /** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */
 async function serveMetrics(
   { config, logger }: Pick<Boot, 'config' | 'logger'>,
-  launch: Launch,
+  managerEnv: ProcessManagerEnv,
   metrics: Metrics,
 ): Promise<void> {
-  if (launch.workerSlot !== undefined) return;
+  if (managerEnv.workerSlot !== undefined) return;
   const server = createAdminServer(metrics.registry, config);
-  await listenForMetrics(server, config, logger, { offset: launch.pm2Instance ?? 0 });
+  await listenForMetrics(server, config, logger, { offset: managerEnv.pm2Instance ?? 0 });
 }

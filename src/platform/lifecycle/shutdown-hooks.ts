@@ -34,7 +34,7 @@ export class ShutdownHooks {
         resolve(false);
       });
     });
-    this.hurry(timeoutMs);
+    this.force(timeoutMs);
     let areDone = true;
     for (let next = this.#hooks.pop(); next; next = this.#hooks.pop()) {
       const { name, hook } = next;
@@ -49,7 +49,7 @@ export class ShutdownHooks {
   }
 
   /** Leaves the hooks no more than this time, in milliseconds. */
-  hurry(timeoutMs: number): void {
+  force(timeoutMs: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(
       () => {

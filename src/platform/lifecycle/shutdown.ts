@@ -1,8 +1,8 @@
-import { HURRIED_MS, type Drain } from './drain.ts';
+import { FORCED_MS, type Drain } from './drain.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { ShutdownHooks } from './shutdown-hooks.ts';
 
-export interface DepartureParts {
+export interface ShutdownParts {
   readonly drain: Drain;
   readonly logger: Logger;
   /** Closes what the requests needed. */
@@ -14,12 +14,12 @@ export interface DepartureParts {
 }
 
 /** How a process leaves, whenever it is told to: also while it starts. */
-export class Departure {
-  readonly #parts: DepartureParts;
+export class Shutdown {
+  readonly #parts: ShutdownParts;
   #listening: Promise<unknown> | undefined;
   #leaving: Promise<void> | undefined;
 
-  constructor(parts: DepartureParts) {
+  constructor(parts: ShutdownParts) {
     this.#parts = parts;
   }
 
@@ -35,16 +35,16 @@ export class Departure {
     return listening;
   }
 
-  /** Leaves: drains, runs the shutdown hooks, exits. It is one departure, however often it is asked for. */
+  /** Leaves: drains, runs the shutdown hooks, exits. It is one shutdown, however often it is asked for. */
   begin(reason: string, options?: { delay: boolean }): void {
     this.#leaving ??= this.#leave(reason, options);
   }
 
   /** The second signal: what is not done in two seconds is cut. */
-  hurry(): void {
+  force(): void {
     const { drain, hooks } = this.#parts;
-    drain.hurry();
-    hooks.hurry(HURRIED_MS);
+    drain.force();
+    hooks.force(FORCED_MS);
   }
 
   async #leave(reason: string, options?: { delay: boolean }): Promise<void> {

@@ -9,14 +9,14 @@ export const ECHO_MS = 300;
  * terminal is gone), and PM2's `shutdown` message (where there are no signals).
  *
  * @param stop - the first time, with what asked.
- * @param hurry - each further time.
+ * @param force - each further time.
  */
-export function onStopRequest(stop: (reason: string) => void, hurry: () => void): void {
+export function onStopRequest(stop: (reason: string) => void, force: () => void): void {
   let lastAt: number | undefined;
   const request = (reason: string) => {
     const isEcho = lastAt !== undefined && performance.now() - lastAt < ECHO_MS;
     if (lastAt === undefined) stop(reason);
-    else if (!isEcho) hurry();
+    else if (!isEcho) force();
     lastAt = performance.now();
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, request);

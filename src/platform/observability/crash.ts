@@ -1,4 +1,4 @@
-import { loadLaunch } from '../config/process-manager-env.ts';
+import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { Logger } from './logger.ts';
 import { openOutput } from './output.ts';
 import { stackOf, toError } from './thrown.ts';
@@ -32,6 +32,6 @@ export function logCrashes(logger: Logger): void {
  */
 export function printNow(text: string, patienceMs = 2000): void {
   // PM2 takes what its own `write` gets; the descriptor is that of PM2's daemon, whose log nobody asks.
-  if (loadLaunch().pm2Instance !== undefined) process.stderr.write(text);
+  if (loadProcessManagerEnv().pm2Instance !== undefined) process.stderr.write(text);
   else openOutput(2).writeNow(Buffer.from(text), patienceMs);
 }

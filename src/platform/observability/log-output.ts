@@ -12,10 +12,10 @@ const FILE_WRITE_BYTES = 65_536;
 const PIPE_WRITE_BYTES = 4096;
 
 /** UTF-8 has no more than so many bytes for one unit of a string. */
-const MOST_BYTES_A_UNIT = 3;
+const MAX_BYTES_PER_UNIT = 3;
 
 /** What may wait for a reader that is slow, or a disk that is full, in bytes; lines beyond that are lost. */
-const MOST_WAITING_BYTES = 8 * 1024 * 1024;
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** Until the next try where the system refused: a full disk, most often, in milliseconds. */
 const REFUSED_RETRY_MS = 1000;
@@ -69,7 +69,7 @@ export class LogOutput implements DestinationStream {
 
   write(line: string): void {
     if (this.#isGone) return;
-    if (this.#waitingBytes > MOST_WAITING_BYTES) {
+    if (this.#waitingBytes > MAX_WAITING_BYTES) {
       this.#lostLines++;
       return;
     }
@@ -100,7 +100,7 @@ export class LogOutput implements DestinationStream {
 
   /** @returns whether the line has room in one write, alone if need be. */
   #add(line: string): boolean {
-    const most = line.length * MOST_BYTES_A_UNIT;
+    const most = line.length * MAX_BYTES_PER_UNIT;
     const bytes = this.#used + most > this.#writeBytes ? Buffer.byteLength(line) : most;
     if (bytes > this.#writeBytes) return false;
     if (this.#used + bytes > this.#writeBytes) this.#handOver();

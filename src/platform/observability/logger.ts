@@ -11,7 +11,7 @@ import {
   type LogFn,
   type Logger,
 } from 'pino';
-import { loadLaunch } from '../config/process-manager-env.ts';
+import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import { createPlainFields, type PlainFields } from './log-fields.ts';
 import { LogOutput } from './log-output.ts';
@@ -132,7 +132,7 @@ function isoTime(): () => string {
 function openStdout(format: PlatformConfig['LOG_FORMAT']): DestinationStream {
   const pretty = format === 'pretty' ? loadPretty() : undefined;
   if (pretty) return prettyOutput(pretty);
-  const { pm2LogFile } = loadLaunch();
+  const { pm2LogFile } = loadProcessManagerEnv();
   return pm2LogFile === undefined ? new LogOutput(1) : openPm2Log(pm2LogFile);
 }
 

@@ -1,7 +1,7 @@
 import type { Logger } from './logger.ts';
 
 /** Tells the log when something begins to fail and when it works again. */
-export interface ChangeLog {
+export interface OutageLog {
   failed(error: unknown): void;
   worked(): void;
 }
@@ -11,7 +11,7 @@ export interface ChangeLog {
  *
  * @param texts - what the two lines say.
  */
-export function changeLog(logger: Logger, texts: { failed: string; worked: string }): ChangeLog {
+export function outageLog(logger: Logger, texts: { failed: string; worked: string }): OutageLog {
   let failing = false;
   return {
     failed: (error) => {

@@ -1,7 +1,7 @@
 import { RedisStore } from 'connect-redis';
 import type { SessionData } from 'express-session';
 import type { PlatformConfig } from '../config/settings.ts';
-import { changeLog, type ChangeLog } from '../observability/outage-log.ts';
+import { outageLog, type OutageLog } from '../observability/outage-log.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isWrongType } from '../redis/errors.ts';
@@ -49,7 +49,7 @@ export class RedisSessionStore extends RedisStore {
   override touch = undefined as never;
   readonly #redis: RedisClient;
   readonly #ages: SessionAges;
-  readonly #log: ChangeLog;
+  readonly #log: OutageLog;
   readonly #writes: SessionWrites;
 
   constructor({ redis, config, logger, now }: RedisSessionStoreOptions) {
@@ -70,7 +70,7 @@ export class RedisSessionStore extends RedisStore {
     this.#redis = redis.client;
     this.#ages = ages;
     this.#writes = writes;
-    this.#log = changeLog(logger, {
+    this.#log = outageLog(logger, {
       failed: "sessions can't be read; requests go on without one",
       worked: 'sessions can be read again',
     });

@@ -1,7 +1,7 @@
 import { url as inspectorUrl } from 'node:inspector';
 import type { Server } from 'node:net';
 import type { ConfigReport } from '../config/define-config.ts';
-import { loadLaunch } from '../config/process-manager-env.ts';
+import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import { createAdminServer } from '../observability/admin.ts';
 import { boot, type Boot } from '../lifecycle/boot.ts';
@@ -33,19 +33,19 @@ export async function startCluster(report: ConfigReport): Promise<void> {
 
 async function start({ config, logger, dotenv, workerEnv }: Boot): Promise<void> {
   logger.info({ env: config.NODE_ENV, dotenv }, 'starting');
-  const launch = loadLaunch();
-  const release = findRelease(process.argv[1] ?? '', process.cwd(), launch.pwd);
-  const notifier = new Notifier(launch, logger);
+  const managerEnv = loadProcessManagerEnv();
+  const release = findRelease(process.argv[1] ?? '', process.cwd(), managerEnv.pwd);
+  const notifier = new Notifier(managerEnv, logger);
   // A signal may end all before it is there.
   // eslint-disable-next-line prefer-const -- and then it is undefined, and no error
   let control: Server | undefined;
   const supervisor: Supervisor = new Supervisor({
     config,
     logger,
-    fork: createFork(release, launch, workerEnv),
+    fork: createFork(release, managerEnv, workerEnv),
     target: workerCount(config),
     detectHangs: inspectorUrl() === undefined,
-    borrowedSocket: launch.listenFd !== undefined,
+    borrowedSocket: managerEnv.listenFd !== undefined,
     hooks: {
       started: () => void onStarted(config, logger, notifier),
       changed: (status) => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { lstat } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { ControlAnswer, ControlRequest } from './control.ts';
+import type { ControlResponse, ControlRequest } from './control.ts';
 
 /** There is no primary to talk to, or none that we may trust. */
 export class Unreachable extends Error {
@@ -14,13 +14,13 @@ export class Unreachable extends Error {
  *
  * @throws {Unreachable} when nothing answers at the path, or something that is not ours does.
  */
-export async function sendCommand(path: string, request: ControlRequest): Promise<ControlAnswer> {
+export async function sendCommand(path: string, request: ControlRequest): Promise<ControlResponse> {
   await checkOwner(path);
   const socket = await open(path);
   socket.end(`${JSON.stringify(request)}\n`);
   const line = await text(socket).catch(() => '');
   if (line === '') throw new Unreachable('the primary ended before it answered');
-  return JSON.parse(line) as ControlAnswer;
+  return JSON.parse(line) as ControlResponse;
 }
 
 /** Whoever can write to the folder could put a socket of his own there; root may control anybody's. */

@@ -104,12 +104,12 @@ function fileName(config: Settings, slot: string | undefined, extension: string)
 }
 
 async function diagnose(worker: WorkerProcess, question: Question & { file: string }, timeoutMs: number) {
-  if (worker.undisturbed) throw new Error(`worker ${worker.slot} is being examined already`);
-  worker.undisturbed = true;
+  if (worker.heartbeatPaused) throw new Error(`worker ${worker.slot} is being examined already`);
+  worker.heartbeatPaused = true;
   try {
     await worker.ask(question, timeoutMs);
     return { worker: worker.slot, pid: worker.pid, file: question.file };
   } finally {
-    worker.undisturbed = false;
+    worker.heartbeatPaused = false;
   }
 }

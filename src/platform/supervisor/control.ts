@@ -9,7 +9,7 @@ export interface ControlRequest {
   readonly args: readonly string[];
 }
 
-export type ControlAnswer =
+export type ControlResponse =
   | { readonly ok: true; readonly result: unknown }
   /** `usage`: the question was wrong, not the answer. */
   | { readonly ok: false; readonly error: string; readonly usage?: true };
@@ -96,7 +96,7 @@ async function serve(socket: Socket, commands: ControlCommands, logger: Logger):
   if (!isStopping(answer)) socket.end();
 }
 
-function isStopping(answer: ControlAnswer): boolean {
+function isStopping(answer: ControlResponse): boolean {
   return (
     answer.ok && typeof answer.result === 'object' && answer.result !== null && 'stopping' in answer.result
   );
@@ -119,7 +119,7 @@ async function readLine(socket: Socket): Promise<string | undefined> {
   return text || undefined;
 }
 
-async function carryOut(line: string, commands: ControlCommands, logger: Logger): Promise<ControlAnswer> {
+async function carryOut(line: string, commands: ControlCommands, logger: Logger): Promise<ControlResponse> {
   try {
     const { command, args } = parse(line);
     const run = Object.hasOwn(commands, command) ? commands[command] : undefined;

@@ -25,7 +25,7 @@ export type Failed = Pick<WorkerView, 'slot' | 'generation' | 'readyAt'>;
 export interface Circumstances {
   readonly now: number;
   /** Whether any worker was ready since the start. */
-  readonly proven: boolean;
+  readonly everReady: boolean;
   /** Whether any worker serves. */
   readonly serving: boolean;
   /** Whether the listening socket is systemd's. Node closes it with the last worker, and can't open it again. */
@@ -46,10 +46,10 @@ export class Failures {
 
   /** @returns the code to exit with; undefined: try again. While one worker serves there is always sense in it. */
   note(worker: Failed, failure: Failure, circumstances: Circumstances): number | undefined {
-    const { now, proven, serving, borrowedSocket } = circumstances;
+    const { now, everReady, serving, borrowedSocket } = circumstances;
     this.counts[COUNTED_AS[failure.kind]] += 1;
     this.#crashes.note(worker.slot, now, Math.max(0, now - worker.readyAt));
-    if (!proven) return failure.exitCode === EXIT_BAD_CONFIG ? EXIT_BAD_CONFIG : EXIT_NO_BOOT;
+    if (!everReady) return failure.exitCode === EXIT_BAD_CONFIG ? EXIT_BAD_CONFIG : EXIT_NO_BOOT;
     return !serving && (borrowedSocket || this.#crashes.tooMany(now)) ? EXIT_GAVE_UP : undefined;
   }
 

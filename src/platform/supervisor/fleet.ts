@@ -1,11 +1,11 @@
-import { stopBudgetSeconds } from './budget.ts';
+import { stopTimeoutSeconds } from './stop-timeout.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Fork } from './fork.ts';
 import { Handoffs } from './handoff.ts';
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts';
 
 /** How long a worker still has when a stop must be quick, in milliseconds; the worker's drain knows the same figure. */
-const HURRIED_MS = 2000;
+const FORCED_MS = 2000;
 
 export interface FleetParts {
   readonly config: PlatformConfig;
@@ -61,29 +61,29 @@ export class Fleet {
    */
   drain(worker: WorkerProcess, reason: string, { last = false } = {}): void {
     const { config, now } = this.#parts;
-    const patience = worker.phase === 'booting' ? config.KILL_GRACE_SECONDS : stopBudgetSeconds(config);
+    const patience = worker.phase === 'booting' ? config.KILL_GRACE_SECONDS : stopTimeoutSeconds(config);
     worker.phase = 'leaving';
     worker.killAt = now() + patience * 1000;
     worker.send({ type: 'drain', reason, delay: last });
   }
 
   /** Has all leave at the same time, and quickly if there is a hurry. */
-  drainAll(reason: string, hurry: boolean): void {
+  drainAll(reason: string, force: boolean): void {
     for (const worker of this.#workers) {
       if (worker.phase !== 'leaving') this.drain(worker, reason, { last: true });
-      if (hurry) this.hurry(worker);
+      if (force) this.force(worker);
     }
   }
 
   /** It leaves by itself, in a hurry: it is dying of an error. */
   leaves(worker: WorkerProcess): void {
     worker.phase = 'leaving';
-    worker.killAt = this.#parts.now() + this.#hurriedMs;
+    worker.killAt = this.#parts.now() + this.#forcedMs;
   }
 
-  hurry(worker: WorkerProcess): void {
-    worker.killAt = Math.min(worker.killAt, this.#parts.now() + this.#hurriedMs);
-    worker.send({ type: 'hurry' });
+  force(worker: WorkerProcess): void {
+    worker.killAt = Math.min(worker.killAt, this.#parts.now() + this.#forcedMs);
+    worker.send({ type: 'force' });
   }
 
   /** A worker that outlives its signal is killed for good. */
@@ -104,14 +104,14 @@ export class Fleet {
   #joined(worker: WorkerProcess): void {
     const { config, now } = this.#parts;
     const orders = worker.takeUnheard();
-    if (worker.phase === 'leaving') worker.killAt = now() + stopBudgetSeconds(config) * 1000;
+    if (worker.phase === 'leaving') worker.killAt = now() + stopTimeoutSeconds(config) * 1000;
     for (const order of orders) {
-      if (order.type === 'hurry') this.hurry(worker);
+      if (order.type === 'force') this.force(worker);
       else worker.send(order);
     }
   }
 
-  get #hurriedMs(): number {
-    return HURRIED_MS + this.#parts.config.KILL_GRACE_SECONDS * 1000;
+  get #forcedMs(): number {
+    return FORCED_MS + this.#parts.config.KILL_GRACE_SECONDS * 1000;
   }
 }

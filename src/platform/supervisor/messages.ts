@@ -21,7 +21,7 @@ export type Question =
 export type ToWorker =
   /** `delay`: whether DRAIN_DELAY_SECONDS counts. Not while others go on serving: balancers have nothing to see. */
   | { readonly type: 'drain'; readonly reason: string; readonly delay: boolean }
-  | { readonly type: 'hurry' }
+  | { readonly type: 'force' }
   | { readonly type: 'log-level'; readonly level: string }
   | (Question & { readonly id: number });
 

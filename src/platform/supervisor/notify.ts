@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Launch } from '../config/process-manager-env.ts';
+import type { ProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { FleetState, Status } from './status.ts';
 
@@ -13,14 +13,14 @@ const run = promisify(execFile);
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
  */
 export class Notifier {
-  readonly #launch: Pick<Launch, 'notifySocket' | 'watchdogMs'>;
+  readonly #managerEnv: Pick<ProcessManagerEnv, 'notifySocket' | 'watchdogMs'>;
   readonly #logger: Logger;
   #sent: Promise<unknown> = Promise.resolve();
   #failed = false;
   #state: FleetState = 'starting';
 
-  constructor(launch: Pick<Launch, 'notifySocket' | 'watchdogMs'>, logger: Logger) {
-    this.#launch = launch;
+  constructor(managerEnv: Pick<ProcessManagerEnv, 'notifySocket' | 'watchdogMs'>, logger: Logger) {
+    this.#managerEnv = managerEnv;
     this.#logger = logger;
   }
 
@@ -42,7 +42,7 @@ export class Notifier {
 
   /** @param isAlive - whether any worker gave a sign of life lately; without one systemd is to restart the service. */
   watchdog(isAlive: () => boolean): void {
-    const { notifySocket, watchdogMs } = this.#launch;
+    const { notifySocket, watchdogMs } = this.#managerEnv;
     if (notifySocket === undefined || watchdogMs === undefined) return;
     // Twice in the time that systemd waits, as sd_watchdog_enabled(3) advises.
     setInterval(() => {
@@ -52,7 +52,7 @@ export class Notifier {
 
   /** In the order of the calls: systemd would take a READY that comes after STOPPING at its word. */
   #send(...assignments: string[]): void {
-    if (this.#launch.notifySocket === undefined) return;
+    if (this.#managerEnv.notifySocket === undefined) return;
     this.#sent = this.#sent
       .then(() => run('systemd-notify', assignments, { timeout: 5000 }))
       .catch((error: unknown) => {

@@ -12,9 +12,9 @@ export interface WorkerView {
   /** The last sign of life. */
   readonly beatAt: number;
   /** It does something long and blocking that was asked of it: its silence means nothing. */
-  readonly undisturbed: boolean;
+  readonly heartbeatPaused: boolean;
   /** Why it should be replaced although it works: memory, requests. */
-  readonly worn: string | undefined;
+  readonly recycleReason: string | undefined;
   /** When a worker that leaves has had its time; Infinity for the others. */
   readonly killAt: number;
 }
@@ -29,7 +29,7 @@ export interface FleetView<Worker extends WorkerView> {
   readonly reloading: boolean;
   readonly stopping: boolean;
   /** Whether any worker was ready since the start. */
-  readonly proven: boolean;
+  readonly everReady: boolean;
   /** When the slot may have a worker again after a crash; 0 where nothing crashed. */
   readonly respawnAt: (slot: number) => number;
 }
@@ -79,7 +79,7 @@ export function decide<Worker extends WorkerView>(
 
 /** A worker that can't be counted on: it has said nothing for too long. */
 export function isHung(worker: WorkerView, now: number, { hangMs }: Pick<Limits, 'hangMs'>): boolean {
-  return worker.phase === 'ready' && !worker.undisturbed && now - worker.beatAt > hangMs;
+  return worker.phase === 'ready' && !worker.heartbeatPaused && now - worker.beatAt > hangMs;
 }
 
 /** A worker that has served for a while, and so can stand in for another. */
@@ -91,7 +91,7 @@ export function isProven(
   return now - readyAt >= stableMs;
 }
 
-/** Whether a reload has done its work: every slot has a worker of the newest generation that has proven itself. */
+/** Whether a reload has done its work: every slot has a worker of the newest generation that has served long enough. */
 export function isReloaded(fleet: FleetView<WorkerView>, now: number, limits: Limits): boolean {
   return slots(fleet.target).every((slot) => {
     const staying = stayingIn(fleet, slot);
@@ -115,7 +115,7 @@ export function nextDeadline(fleet: FleetView<WorkerView>, now: number, { stable
   return Math.min(Infinity, ...due.filter((at) => at > now));
 }
 
-/** When a worker is worn out. */
+/** Why a worker should be recycled, if it should. */
 export interface WearLimits {
   /** 0: never. */
   readonly MAX_RSS_MB: number;
@@ -130,7 +130,7 @@ const HEAVY_BEATS = 3;
  *
  * @param heavyBeats - how many beats in a row, this one counted, were above the memory limit.
  */
-export function wornBy(
+export function recycleReasonOf(
   { slot, requests, heavyBeats }: { slot: number; requests: number; heavyBeats: number },
   { MAX_RSS_MB, MAX_REQUESTS }: WearLimits,
 ): string | undefined {
@@ -170,7 +170,7 @@ function abortHung<Worker extends WorkerView>(
   });
 }
 
-/** Slots beyond the target, the highest of which came last; and the older worker of a slot, once the newer is proven. */
+/** Slots beyond the target, the highest of which came last; and the older worker of a slot, once the newer one has served long enough. */
 function drainSurplus<Worker extends WorkerView>(
   fleet: FleetView<Worker>,
   now: number,
@@ -192,7 +192,7 @@ function fillSlots<Worker extends WorkerView>(
   now: number,
   limits: Limits,
 ): Action<Worker>[] {
-  return slots(fleet.proven ? fleet.target : 1).flatMap((slot) => {
+  return slots(fleet.everReady ? fleet.target : 1).flatMap((slot) => {
     const manned = stayingIn(fleet, slot).some((worker) => !isHung(worker, now, limits));
     return manned || now < fleet.respawnAt(slot) ? [] : [{ type: 'fork', slot } as const];
   });
@@ -223,7 +223,7 @@ function nextVictim<Worker extends WorkerView>(
 ): Worker | undefined {
   const bySlot = [...staying].sort((one, other) => one.slot - other.slot);
   if (fleet.reloading) return bySlot.find((worker) => worker.generation < fleet.generation);
-  return bySlot.find((worker) => worker.worn !== undefined && worker.readyAt <= readyBefore);
+  return bySlot.find((worker) => worker.recycleReason !== undefined && worker.readyAt <= readyBefore);
 }
 
 function stayingIn<Worker extends WorkerView>(fleet: FleetView<Worker>, slot: number): Worker[] {

@@ -1,4 +1,4 @@
-import { limitsOf } from './budget.ts';
+import { limitsOf } from './stop-timeout.ts';
 import {
   describeExit,
   Failures,
@@ -11,7 +11,7 @@ import {
 import { Fleet } from './fleet.ts';
 import { Loop } from './loop.ts';
 import type { ToPrimary } from './messages.ts';
-import { News } from './news.ts';
+import { StateReporter } from './state-reporter.ts';
 import { allServingSince, decide, isProven, isReloaded, nextDeadline } from './policy.ts';
 import type { Action, FleetView, Limits } from './policy.ts';
 import { Reloads, type ReloadResult } from './reloads.ts';
@@ -31,11 +31,11 @@ export class Supervisor {
   readonly #loop: Loop;
   readonly #fleet: Fleet;
   readonly #failures: Failures;
-  readonly #news: News;
+  readonly #reporter: StateReporter;
   readonly #reloads = new Reloads();
   #target: number;
   #generation = 1;
-  #proven = false;
+  #everReady = false;
   #stopping = false;
   #exitCode = 0;
   #recycled = 0;
@@ -46,7 +46,7 @@ export class Supervisor {
     this.#target = target;
     this.#limits = limitsOf(config, detectHangs);
     this.#failures = new Failures(config);
-    this.#news = new News(hooks);
+    this.#reporter = new StateReporter(hooks);
     this.#loop = new Loop(logger, this.#run.bind(this));
     const events = { message: this.#onMessage.bind(this), exit: this.#onExit.bind(this) };
     this.#fleet = new Fleet({ config, fork, events, now: () => this.#loop.now });
@@ -59,7 +59,7 @@ export class Supervisor {
   get status(): Status {
     return describeFleet({
       fleet: this.#view,
-      started: this.#news.started,
+      started: this.#reporter.started,
       now: this.#loop.now,
       limits: this.#limits,
       lastReload: this.#reloads.last,
@@ -89,11 +89,11 @@ export class Supervisor {
 
   /** Has all workers drain at the same time. A second call, or `quick`, gives them two seconds. */
   stop(reason: string, quick = false): void {
-    const hurry = quick || this.#stopping;
-    this.#parts.logger.info({ reason, hurry }, 'stopping');
+    const force = quick || this.#stopping;
+    this.#parts.logger.info({ reason, force }, 'stopping');
     this.#stopping = true;
     this.#endReload('stopping');
-    this.#fleet.drainAll(reason, hurry);
+    this.#fleet.drainAll(reason, force);
     this.#loop.run();
   }
 
@@ -110,7 +110,7 @@ export class Supervisor {
       generation: this.#generation,
       reloading: this.#reloads.running,
       stopping: this.#stopping,
-      proven: this.#proven,
+      everReady: this.#everReady,
       respawnAt: (slot) => this.#failures.respawnAt(slot),
     };
   }
@@ -125,7 +125,7 @@ export class Supervisor {
     const { now } = this.#loop;
     this.#conclude(now);
     for (const action of decide(this.#view, now, this.#limits)) this.#carryOut(action);
-    this.#news.tell(() => this.status);
+    this.#reporter.tell(() => this.status);
     this.#loop.wakeAt(nextDeadline(this.#view, now, this.#limits));
   }
 
@@ -142,8 +142,8 @@ export class Supervisor {
         if (!this.#stopping) this.#fork(action.slot);
         break;
       case 'drain':
-        if (action.worker.worn !== undefined) this.#recycled += 1;
-        this.#fleet.drain(action.worker, action.worker.worn ?? action.reason);
+        if (action.worker.recycleReason !== undefined) this.#recycled += 1;
+        this.#fleet.drain(action.worker, action.worker.recycleReason ?? action.reason);
         break;
       case 'kill':
         this.#kill(action.worker, action.signal, action.reason);
@@ -176,7 +176,7 @@ export class Supervisor {
       case 'ready':
         if (worker.phase !== 'booting') return;
         worker.markReady(now);
-        this.#proven = true;
+        this.#everReady = true;
         logReady(this.#parts.logger, worker);
         break;
       case 'beat':
@@ -213,7 +213,7 @@ export class Supervisor {
     if (isNew) this.#endReload(`the new worker of slot ${worker.slot} ${failure.reason}`);
     const code = this.#failures.note(worker, failure, {
       now,
-      proven: this.#proven,
+      everReady: this.#everReady,
       serving: this.workers.some(({ phase }) => phase === 'ready'),
       borrowedSocket: this.#parts.borrowedSocket,
     });

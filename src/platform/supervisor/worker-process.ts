@@ -1,6 +1,6 @@
 import type { Worker } from 'node:cluster';
 import { isOurs, type Beat, type Question, type ToPrimary, type ToWorker } from './messages.ts';
-import { wornBy, type WearLimits, type WorkerPhase, type WorkerView } from './policy.ts';
+import { recycleReasonOf, type WearLimits, type WorkerPhase, type WorkerView } from './policy.ts';
 
 /** How a process ended. */
 export interface Exit {
@@ -37,10 +37,10 @@ export class WorkerProcess implements WorkerView {
   readyAt = Infinity;
   beatAt: number;
   killAt = Infinity;
-  worn: string | undefined;
+  recycleReason: string | undefined;
   beat: Beat | undefined;
   /** It does something long and blocking that was asked of it: its silence means nothing. */
-  undisturbed = false;
+  heartbeatPaused = false;
 
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
@@ -86,7 +86,10 @@ export class WorkerProcess implements WorkerView {
   noteBeat(beat: Beat, limits: WearLimits): void {
     this.beat = beat;
     this.#heavyBeats = beat.rssBytes > limits.MAX_RSS_MB * 1024 ** 2 ? this.#heavyBeats + 1 : 0;
-    this.worn = wornBy({ slot: this.slot, requests: beat.requests, heavyBeats: this.#heavyBeats }, limits);
+    this.recycleReason = recycleReasonOf(
+      { slot: this.slot, requests: beat.requests, heavyBeats: this.#heavyBeats },
+      limits,
+    );
   }
 
   send(message: ToWorker): void {

@@ -1,12 +1,12 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Server } from 'node:http';
-import type { Launch } from '../config/process-manager-env.ts';
+import type { ProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { RequestCounts } from '../lifecycle/connections.ts';
 import type { Logger } from '../observability/logger.ts';
 import { keepInspectorClosed } from '../lifecycle/signals.ts';
 import { describe } from '../observability/thrown.ts';
 import { isOurs, type Question, type ToPrimary, type ToWorker } from './messages.ts';
-import { createPulse } from './pulse.ts';
+import { createHeartbeat } from './heartbeat.ts';
 import { answers } from './self-check.ts';
 
 const BEAT_MS = 1000;
@@ -25,7 +25,7 @@ export interface WorkerOrders {
   /** Leave: drain, then call `leave`. May come again. */
   drain(reason: string, options: { delay: boolean }): void;
   /** Leave within two seconds. */
-  hurry(): void;
+  force(): void;
 }
 
 export interface WorkerParts {
@@ -44,8 +44,8 @@ export class WorkerLink {
   #isDying = false;
 
   /** @returns undefined where this process has no primary, or one of PM2's. */
-  static join(launch: Launch, parts: WorkerParts): WorkerLink | undefined {
-    return launch.workerSlot !== undefined && cluster.worker
+  static join(managerEnv: ProcessManagerEnv, parts: WorkerParts): WorkerLink | undefined {
+    return managerEnv.workerSlot !== undefined && cluster.worker
       ? new WorkerLink(cluster.worker, parts)
       : undefined;
   }
@@ -55,7 +55,7 @@ export class WorkerLink {
     this.#parts = parts;
     for (const signal of GROUP_SIGNALS) {
       process.on(signal, () => {
-        if (!process.connected) parts.orders.hurry();
+        if (!process.connected) parts.orders.force();
       });
     }
     keepInspectorClosed();
@@ -76,9 +76,9 @@ export class WorkerLink {
     await answers(server);
     this.#isReady = true;
     this.#tell({ type: 'ready' });
-    const pulse = createPulse(this.#parts.requests);
+    const heartbeat = createHeartbeat(this.#parts.requests);
     const beat = () => {
-      this.#tell({ type: 'beat', beat: pulse() });
+      this.#tell({ type: 'beat', beat: heartbeat() });
     };
     setInterval(beat, BEAT_MS).unref();
   }
@@ -104,7 +104,7 @@ export class WorkerLink {
   async #obey(message: ToWorker): Promise<void> {
     const { orders, logger } = this.#parts;
     if (message.type === 'drain') orders.drain(message.reason, message);
-    else if (message.type === 'hurry') orders.hurry();
+    else if (message.type === 'force') orders.force();
     else if (message.type === 'log-level') logger.level = message.level;
     else await this.#reply(message.id, message);
   }
@@ -145,7 +145,7 @@ export class WorkerLink {
     }
     this.#isDying = true;
     this.#tell({ type: 'fatal', message: `died of an uncaught error: ${describe(error)}` });
-    this.#parts.orders.hurry();
+    this.#parts.orders.force();
     this.#parts.orders.drain('uncaught error', { delay: false });
   }
 }

@@ -165,7 +165,7 @@ describe('a drain', () => {
     const { drain, lines } = started;
     await openEndlessUpload(started);
     const drained = drain.start('first signal');
-    drain.hurry();
+    drain.force();
     expect(await drained).toBe(false);
     expect(lines.lines.at(-1)?.seconds).toBeLessThan(10);
   });

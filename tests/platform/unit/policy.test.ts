@@ -3,7 +3,7 @@ import {
   decide,
   isReloaded,
   nextDeadline,
-  wornBy,
+  recycleReasonOf,
   type FleetView,
   type WorkerView,
 } from '../../../src/platform/supervisor/policy.ts';
@@ -25,8 +25,8 @@ function worker(name: string, slot: number, changes: Partial<WorkerView> = {}): 
     forkedAt: NOW - 61_000,
     readyAt: NOW - 60_000,
     beatAt: NOW - 500,
-    undisturbed: false,
-    worn: undefined,
+    heartbeatPaused: false,
+    recycleReason: undefined,
     killAt: Infinity,
     ...changes,
   };
@@ -43,7 +43,7 @@ function decisions(workers: NamedWorker[], fleet: Partial<FleetView<NamedWorker>
     generation: 1,
     reloading: false,
     stopping: false,
-    proven: true,
+    everReady: true,
     respawnAt: () => 0,
     ...fleet,
   };
@@ -63,8 +63,8 @@ describe('a fleet that is whole', () => {
 
 describe('the start', () => {
   test('sends one ahead, and the others when it has proven the code', () => {
-    expect(decisions([], { proven: false })).toEqual(['fork 0']);
-    expect(decisions([worker('a', 0, booting)], { proven: false })).toEqual([]);
+    expect(decisions([], { everReady: false })).toEqual(['fork 0']);
+    expect(decisions([worker('a', 0, booting)], { everReady: false })).toEqual([]);
     expect(decisions([worker('a', 0)], { target: 4 })).toEqual(['fork 1', 'fork 2', 'fork 3']);
   });
 
@@ -104,7 +104,7 @@ describe('a worker that hangs', () => {
   });
 
   test('because it was asked for something long is left alone', () => {
-    expect(decisions([worker('a', 0, { ...hung, undisturbed: true }), worker('b', 1)])).toEqual([]);
+    expect(decisions([worker('a', 0, { ...hung, heartbeatPaused: true }), worker('b', 1)])).toEqual([]);
   });
 
   test('is not aborted because another one that hangs is in its slot', () => {
@@ -155,7 +155,7 @@ describe('a reload', () => {
       generation: 2,
       reloading: true,
       stopping: false,
-      proven: true,
+      everReady: true,
       respawnAt: () => 0,
     };
     const done = (workers: NamedWorker[]) => isReloaded({ ...view, workers }, NOW, LIMITS);
@@ -175,7 +175,7 @@ describe('scaling down', () => {
 });
 
 describe('recycling', () => {
-  const worn = { worn: 'memory' };
+  const worn = { recycleReason: 'memory' };
 
   test('replaces one at a time, never while a slot does not serve', () => {
     expect(decisions([worker('a', 0, worn), worker('b', 1, worn)])).toEqual(['fork 0']);
@@ -193,16 +193,16 @@ describe('recycling', () => {
       [{ slot: 1, requests: 1001, heavyBeats: 0 }, undefined],
       [{ slot: 1, requests: 1101, heavyBeats: 0 }, 'requests'],
     ] as const;
-    for (const [use, reason] of cases) expect([use, wornBy(use, limits)]).toEqual([use, reason]);
+    for (const [use, reason] of cases) expect([use, recycleReasonOf(use, limits)]).toEqual([use, reason]);
     expect(
-      wornBy({ slot: 0, requests: 1e9, heavyBeats: 9 }, { MAX_RSS_MB: 0, MAX_REQUESTS: 0 }),
+      recycleReasonOf({ slot: 0, requests: 1e9, heavyBeats: 9 }, { MAX_RSS_MB: 0, MAX_REQUESTS: 0 }),
     ).toBeUndefined();
   });
 });
 
 describe('the next deadline', () => {
   test('is the first of: a kill, a proof, a respawn', () => {
-    const view = { target: 2, generation: 1, reloading: false, stopping: false, proven: true };
+    const view = { target: 2, generation: 1, reloading: false, stopping: false, everReady: true };
     const next = (workers: NamedWorker[], respawnAt = 0) =>
       nextDeadline({ ...view, workers, respawnAt: () => respawnAt }, NOW, LIMITS) - NOW;
     expect(next([worker('a', 0)])).toBe(Infinity);

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { sendCommand } from '../../../src/platform/supervisor/control-client.ts';
-import type { ControlAnswer } from '../../../src/platform/supervisor/control.ts';
+import type { ControlResponse } from '../../../src/platform/supervisor/control.ts';
 import type { Status } from '../../../src/platform/supervisor/status.ts';
 import { until } from '../deploy/until.ts';
 import { freePort } from '../redis-server.ts';
@@ -121,7 +121,7 @@ export class ClusterProcess {
     });
   }
 
-  async control(command: string, ...args: string[]): Promise<ControlAnswer> {
+  async control(command: string, ...args: string[]): Promise<ControlResponse> {
     return sendCommand(this.controlSocket, { command, args });
   }
 

@@ -1,6 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { changeLog, type ChangeLog } from '../../observability/outage-log.ts';
+import { outageLog, type OutageLog } from '../../observability/outage-log.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { clientAddress } from '../client-address.ts';
@@ -44,7 +44,7 @@ type Limiter = Pick<RateLimiterMemory, 'consume' | 'delete'>;
  * app.use('/api/search', rateLimit({ name: 'search', points: 60, perSeconds: 60 }));
  */
 export function createRateLimiter({ redis, prefix = '', logger }: RateLimiterOptions) {
-  const log = changeLog(logger, {
+  const log = outageLog(logger, {
     failed: 'rate limits are counted in the memory of each process',
     worked: 'rate limits are counted in Redis again',
   });
@@ -88,7 +88,7 @@ async function take(limiter: Limiter, key: string): Promise<{ left: RateLimiterR
 function sharedLimiter(
   redis: RedisConnection,
   options: { keyPrefix: string; points: number; duration: number },
-  log: ChangeLog,
+  log: OutageLog,
 ): Limiter {
   const shared = new RateLimiterRedis({ ...options, storeClient: redis.client, rejectIfRedisNotReady: true });
   const memory = new RateLimiterMemory(options);

@@ -7,7 +7,7 @@ import type { Beat } from './messages.ts';
 const RESOLUTION_MS = 20;
 
 /** Measures this process from one call to the next. */
-export function createPulse(counts: RequestCounts): () => Beat {
+export function createHeartbeat(counts: RequestCounts): () => Beat {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   const rssBytes = residentMemory();

@@ -2,7 +2,7 @@ import type { Status } from './status.ts';
 import type { SupervisorHooks } from './supervisor-parts.ts';
 
 /** Tells the entry what is new, and nothing twice. */
-export class News {
+export class StateReporter {
   readonly #hooks: Pick<SupervisorHooks, 'started' | 'changed'>;
   #last = '';
   #started = false;
