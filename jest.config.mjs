@@ -1,9 +1,10 @@
+/** Everything that starts no processes of the app: `npm test`. */
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/tests/deploy/', '/tests/soak/'],
+  testPathIgnorePatterns: ['/tests/platform/cluster/', '/tests/scripts/', '/tests/deploy/', '/tests/soak/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

@@ -6,7 +6,7 @@ type Times = Pick<PlatformConfig, 'DRAIN_DELAY_SECONDS' | 'DRAIN_TIMEOUT_SECONDS
 /**
  * The longest a stop can take, in seconds. Whatever stops the app from outside (systemd's TimeoutStopSec, PM2's
  * kill_timeout, a container's grace) must wait longer, or it kills what was about to end well;
- * tests/deploy/timeout-budget.test.ts holds them to it.
+ * tests/project/timeout-budget.test.ts holds them to it.
  */
 export function stopTimeoutSeconds(times: Times): number {
   return times.DRAIN_DELAY_SECONDS + times.DRAIN_TIMEOUT_SECONDS + times.KILL_GRACE_SECONDS;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { findRelease } from '../../src/platform/supervisor/fork.ts';
+import { findRelease } from '../../../src/platform/supervisor/fork.ts';
 
 let root = '';
 let first = '';

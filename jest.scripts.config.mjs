@@ -1,0 +1,8 @@
+import base from './jest.config.mjs';
+
+/** What package.json's own scripts do, the build and the benchmark: `npm run test:scripts`. */
+export default {
+  ...base,
+  roots: ['<rootDir>/tests/scripts'],
+  testPathIgnorePatterns: [],
+};
