@@ -8,7 +8,9 @@ import type { Fence } from './markdown.ts';
 
 const run = promisify(execFile);
 
-/** What of the project a snippet may use, and what says how it is to be written. */
+const CHECK = join(ROOT, 'tests/support/docs/check-snippets.mjs');
+
+/** The part of the project that a snippet may use, and the rules for it. */
 const COPIED = ['src', 'tests/support', 'package.json', 'tsconfig.json', 'eslint.config.mjs', 'data'];
 
 /** `// src/features/home/index.ts`, or with `, below: a line of that file` where the snippet goes into it. */
@@ -50,31 +52,14 @@ export class SnippetProject {
     return new SnippetProject(folder, [...new Set(snippets.map(({ file }) => file))]);
   }
 
-  /** What the compiler says of the files with snippets; empty where it has nothing to say. */
-  async typeCheck(): Promise<string> {
-    const project = { extends: './tsconfig.json', include: ['src'], files: this.#files };
-    await writeFile(join(this.#folder, 'tsconfig.docs.json'), JSON.stringify(project));
-    return this.#run('typescript/bin/tsc', ['-p', 'tsconfig.docs.json']);
-  }
-
-  /** What ESLint says of them. */
-  lint(): Promise<string> {
-    return this.#run('eslint/bin/eslint.js', ['--max-warnings=0', ...this.#files]);
+  /** What the compiler reports about the project, and ESLint about the files with snippets: two empty texts, if nothing. */
+  async check(): Promise<{ types: string; lint: string }> {
+    const { stdout } = await run(process.execPath, [CHECK, this.#folder, ...this.#files]);
+    return JSON.parse(stdout) as { types: string; lint: string };
   }
 
   async remove(): Promise<void> {
     await rm(this.#folder, { recursive: true });
-  }
-
-  async #run(program: string, args: string[]): Promise<string> {
-    const path = join(ROOT, 'node_modules', program);
-    try {
-      const { stdout } = await run(process.execPath, [path, ...args], { cwd: this.#folder });
-      return stdout;
-    } catch (error) {
-      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-      return stdout + stderr || String(error);
-    }
   }
 }
 
