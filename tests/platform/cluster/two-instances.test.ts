@@ -7,11 +7,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { until } from '../../support/caches.ts';
+import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
 import { describeWithRedis, type TestRedis } from '../../support/describe-redis.ts';
 import { createTestApp, type TestApp } from '../../support/test-app.ts';
 import { shortest, timed } from '../../support/timing.ts';
-
-const DEMO = { name: 'demo', password: 'a password for tests' };
 
 interface Instance extends TestApp {
   readonly url: string;
@@ -37,7 +36,7 @@ describeWithRedis('two instances on one Redis', (openRedis) => {
       REDIS_URL: redis.url,
       REDIS_KEY_PREFIX: `test-${randomUUID()}:`,
       SESSION_SECRETS: 'one secret for both instances, as in production',
-      DEMO_PASSWORD: DEMO.password,
+      USERS: DEMO_USERS,
     };
     [a, b] = [await startInstance(env), await startInstance(env)];
   });

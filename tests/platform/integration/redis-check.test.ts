@@ -9,11 +9,11 @@ import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { checkRedis } from '../../../src/platform/redis/check.ts';
 import { until } from '../../support/caches.ts';
 import { testConfig } from '../../support/config.ts';
+import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { freePort, RedisServer } from '../../support/redis-server.ts';
 import { createTestApp } from '../../support/test-app.ts';
 
-const DEMO = { name: 'demo', password: 'a password for tests' };
 const closing: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 /** The whole app on this Redis, listening. */
 async function start(redisUrl: string, env: Record<string, string> = {}) {
-  const made = await createTestApp({ REDIS_URL: redisUrl, DEMO_PASSWORD: DEMO.password, ...env });
+  const made = await createTestApp({ REDIS_URL: redisUrl, USERS: DEMO_USERS, ...env });
   closing.push(made.close);
   const server = createHttpServer(made.app, made.config, createLogger(made.config, made.log)).listen(
     0,

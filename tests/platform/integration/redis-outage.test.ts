@@ -6,11 +6,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { until } from '../../support/caches.ts';
+import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { createTestApp, type TestApp } from '../../support/test-app.ts';
 
-const DEMO = { name: 'demo', password: 'a password for tests' };
 const PUBLIC = [
   '/',
   '/api/companies',
@@ -34,7 +34,7 @@ describeWithRedisServer('while Redis is away', () => {
   afterAll(() => redis.stop());
 
   beforeEach(async () => {
-    made = await createTestApp({ REDIS_URL: redis.url, DEMO_PASSWORD: DEMO.password });
+    made = await createTestApp({ REDIS_URL: redis.url, USERS: DEMO_USERS });
     server = createHttpServer(made.app, made.config, createLogger(made.config, made.log)).listen(
       0,
       '127.0.0.1',
