@@ -1,12 +1,12 @@
-# Two images: `docker build .` makes the app's; `--target nginx` the one in front of it, for docker-compose.yml.
-# There is no "# syntax=" line: it would ask a registry at each build.
+# Two images: `docker build .` builds the app, `--target nginx` the proxy in front of it, for docker-compose.yml.
+# There is no "# syntax=" line: it would need a registry for each build.
 
 # The release line that is tested. deploy/docker/README.md shows how to pin it to one image.
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
 
-# What runs: exactly what the lock file says, and no package's install script. npm's cache is no layer. TypeScript is
-# 24 MB for development, but npm keeps it: valibot could use it if it were there, for its types.
+# Production dependencies: exactly those of the lock file, without install scripts; npm's cache is not in the image. npm keeps
+# TypeScript, 24 MB, as an optional peer of valibot, so it is deleted.
 FROM base AS dependencies
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm \
@@ -26,18 +26,18 @@ COPY data data
 # A checkout made with a strict umask has files that only their owner may read.
 RUN chmod -R a+rX dist public data scripts
 
-# public/ under the names that may be kept for a year, compressed once: nginx sends them, and asks the app for the rest.
+# public/ under hashed names that browsers may keep for a year, compressed once. nginx serves them.
 FROM build AS assets
 COPY deploy/nginx/assets.mjs deploy/nginx/
 RUN node deploy/nginx/assets.mjs
 
-# Debian's nginx, as deploy/nginx is written for, with brotli. openssl makes a certificate where there is none yet.
+# Debian's nginx with brotli, for which deploy/nginx is written. openssl generates a certificate if there is none.
 FROM debian:bookworm-slim AS nginx
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        nginx-light libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static openssl \
     && rm -rf /var/lib/apt/lists/* \
-    # Logs are Docker's business.
+    # Docker collects the logs.
     && ln -sf /dev/stdout /var/log/nginx/access.log \
     && ln -sf /dev/stderr /var/log/nginx/error.log
 COPY deploy/nginx/nginx.conf /etc/nginx/nginx.conf
@@ -48,17 +48,17 @@ COPY --chmod=0755 deploy/docker/nginx.sh /usr/local/bin/nginx.sh
 # www-data
 USER 33:33
 EXPOSE 80 443
-# Lets requests in flight end; SIGTERM would cut them.
+# SIGQUIT lets requests in flight end; SIGTERM would cut them.
 STOPSIGNAL SIGQUIT
-# The redirect to HTTPS is nginx's own answer: it does not fail when the app does.
+# Checks the redirect to HTTPS, which nginx sends itself: it does not fail when the app does.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s CMD ["bash", "-c", \
     "exec 3<>/dev/tcp/127.0.0.1/80 && printf 'GET / HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' \"$DOMAIN\" >&3 && grep -q ' 308 ' <&3"]
 CMD ["nginx.sh"]
 
-# Last, so that it is what `docker build .` makes.
+# Last, so that `docker build .` builds it.
 FROM base AS app
 ENV NODE_ENV=production
-# All files are root's: the process can't change what it runs. What changes least comes first, so that a new version is a
+# All files belong to root, so the process cannot change its own code. What changes least comes first, so that a new version is a
 # small layer.
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/package.json ./
@@ -69,13 +69,13 @@ COPY --from=build /app/dist dist
 LABEL org.opencontainers.image.title="express-production-starter" \
       org.opencontainers.image.description="A production-ready Express 5 app" \
       org.opencontainers.image.licenses="MIT"
-# The user "node", by number: Kubernetes' runAsNonRoot can't tell from a name that it is not root.
+# The user "node", by number: Kubernetes' runAsNonRoot cannot check a name.
 USER 1000:1000
 EXPOSE 3000
-# /readyz, because others wait for it before they send traffic. Redis being away does not fail it, so nobody restarts the
-# app for that; with READY_REQUIRES_REDIS=on take /livez here.
+# /readyz, because nginx waits for it before it sends traffic. It does not fail while Redis is away, so the app is not restarted
+# for that; with READY_REQUIRES_REDIS=on use /livez here.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s CMD ["node", "-e", \
     "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/readyz`).then((res) => process.exit(res.ok ? 0 : 1), () => process.exit(1))"]
-# Node.js itself is process 1 and gets the signals: npm or a shell there would keep SIGTERM to itself.
-# SIGUSR1 would open the inspector, and with it the process.
+# Node.js itself is process 1 and gets the signals: npm or a shell would not pass on SIGTERM.
+# Without --disable-sigusr1, SIGUSR1 would open the inspector, which can run any code.
 CMD ["node", "--disable-sigusr1", "dist/cluster.js"]

@@ -1,5 +1,5 @@
-// Waits until the app is ready; fails when it is not in time, and under Upstart as soon as the main process has ended. For
-// supervisors that start a program and do not look.
+// Waits until the app is ready. Fails if that takes too long, and under Upstart as soon as the main process has ended. For
+// supervisors that start a program without a check.
 //   node wait-ready.mjs http://127.0.0.1:3000/readyz SECONDS
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,7 @@ const deadline = Date.now() + Number(seconds) * 1000;
 let last = '';
 
 while (!(await isReady())) {
-  // Upstart does nothing about a main process that has ended before its post-start has, too.
+  // Upstart does not react to the end of the main process while post-start runs.
   if (process.env.UPSTART_JOB && !mainProcessRuns()) fail(`the main process has ended; ${url}: ${last}`);
   if (Date.now() > deadline) fail(`${url} was not ready within ${seconds} s: ${last}`);
   await sleep(200);
@@ -28,8 +28,8 @@ async function isReady() {
 }
 
 /**
- * Whether another process of this job runs. Upstart makes each process of a job the leader of a session, as a child of its
- * own, and names the job in the environment. What the main process has forked has all that but is no leader.
+ * Whether another process of this job runs. Upstart makes each process of a job a child of its own and the leader of a session,
+ * and puts the job's name into the environment. A child of the main process has the name, but is no leader.
  */
 function mainProcessRuns() {
   return readdirSync('/proc').some(
@@ -39,14 +39,14 @@ function mainProcessRuns() {
 
 function isProcessOfJob(pid) {
   try {
-    // The name, in parentheses, may have spaces and parentheses itself.
+    // The name, in parentheses, may contain spaces and parentheses.
     const [, parent, , session] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1).split(' ');
     if (Number(parent) !== process.ppid || session !== pid) return false;
-    // Empty where it has ended and only waits for its parent to read why.
+    // Empty for a zombie, which has ended and waits for its parent.
     const env = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
     return env.includes(`UPSTART_JOB=${process.env.UPSTART_JOB}`);
   } catch {
-    // It has ended meanwhile, or belongs to another user.
+    // The process has ended, or belongs to another user.
     return false;
   }
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts nginx in its container, as a user who is not root and on a file system that can't be written to: a copy of the
-# configuration, with this installation's names in it, goes to /run, which is memory.
+# Starts nginx in its container, as a user other than root and on a read-only file system: a copy of the configuration,
+# with the names of this installation, is in /run, which is memory.
 #
 #   DOMAIN        the site's name. Default: localhost
 #   HTTPS_PORT    the port that clients see. Default: 443
@@ -14,15 +14,15 @@ esac
 rm -rf /run/nginx
 cp -r /etc/nginx /run/nginx
 cd /run/nginx
-# The directive is for a master that is root.
+# The directive needs a master that is root.
 sed -i '/^user /d' nginx.conf
-# auto would be all CPUs of the machine; a container's limit is not seen. docker-compose.yml gives it one.
+# auto would use all CPUs of the machine, not the container's limit, which is one CPU in docker-compose.yml.
 sed -i 's/^worker_processes auto;/worker_processes 1;/' nginx.conf
 sed -i "s/example\.com\\\$request_uri/$domain$port\$request_uri/; s/example\.com/$domain/" app/site.conf
-# One name, and behind it as many containers as `--scale app=N` says.
+# One name, behind which are all containers of `--scale app=N`.
 sed -i '/127\.0\.0\.1:3001/d; s/127\.0\.0\.1:3000/app:3000/' app/upstream.conf
 
-# Until you put one there (deploy/docker/README.md), the certificate is made here and new with each start.
+# Without a certificate of yours (deploy/docker/README.md), each start generates a new one.
 if [ ! -e /etc/ssl/app/fullchain.pem ]; then
   mkdir tls
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 -subj "/CN=$domain" \
@@ -30,14 +30,14 @@ if [ ! -e /etc/ssl/app/fullchain.pem ]; then
   sed -i 's#/etc/ssl/app/#/run/nginx/tls/#' app/tls.conf
 fi
 
-# nginx asks for the addresses behind a name once, when it starts. Reloads it when they have changed: after --scale, or
-# when a container was replaced.
+# nginx resolves a name once, when it starts. This reloads nginx when the addresses have changed: after --scale, or when a
+# container was replaced.
 addresses() { getent ahostsv4 app | cut -d' ' -f1 | sort -u; }
 follow() {
   known=$(addresses)
   while sleep 2; do
     now=$(addresses)
-    # None: the app is gone, or Docker's DNS. nginx could not load a configuration that names it.
+    # No address: the app or Docker's DNS is down, and nginx could not load a configuration with that name.
     [ -n "$now" ] && [ "$now" != "$known" ] && kill -HUP 1 && known=$now
   done
 }

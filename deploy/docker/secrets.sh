@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what must be secret and in no repository, once, into the volumes of docker-compose.yml: they keep it. Runs as root
-# before the others, with no network, and gives each file to the one who may read it.
+# Generates all secrets, once, into the volumes of docker-compose.yml, which keep them. Runs as root before the other
+# services, without a network, and gives each file to the user that may read it.
 set -eu
 app=1000   # the users of the images, by number
 redis=999
@@ -9,7 +9,7 @@ cd /secrets
 REDIS_OWNER=$redis sh /deploy/redis/secrets.sh redis "${REDIS_KEY_PREFIX:-app:}"
 chown $redis redis-data
 
-give() { # NAME: stdin becomes a file that the app alone can read
+give() { # NAME: writes stdin to a file that only the app can read
   (umask 077 && cat > "app/$1.new")
   chown $app "app/$1.new"
   mv -f "app/$1.new" "app/$1"

@@ -1,5 +1,5 @@
-// Copies public/ to dist/public/ under the names the pages use (style.0a1b2c3d4e.css), each with a .br and a .gz beside
-// it where that is smaller. Run it for each release, after the build: node deploy/nginx/assets.mjs
+// Copies public/ to dist/public/ under the names that pages use (style.0a1b2c3d4e.css), each with a .br and a .gz beside
+// it if that is smaller. Run it for each release, after the build: node deploy/nginx/assets.mjs
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
@@ -17,7 +17,7 @@ for (const entry of readdirSync(from, { recursive: true, withFileTypes: true }))
   const visible = file.slice(from.length + 1).replace(/^\.well-known\//, '');
   if (!entry.isFile() || /(?:^|\/)\./.test(visible)) continue;
   const content = readFileSync(file);
-  // As src/platform/http/middleware/static.ts makes it.
+  // The same hash as in src/platform/http/middleware/static.ts.
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 10);
   const extension = extname(file);
   const hashed = join(to, file.slice(from.length, file.length - extension.length) + `.${hash}${extension}`);

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes the passwords of Redis, and the files that go with them. Run again, it keeps the passwords that are there.
+# Generates the passwords of Redis, and the files that need them. Run again, it keeps existing passwords.
 #
 #   deploy/redis/secrets.sh FOLDER [KEY_PREFIX]      on a machine of its own: /etc/redis app:
 #
 #   FOLDER/passwords/NAME            of app, admin, replica and sentinel; in hex, so that they fit into a URL as they are
-#   FOLDER/users.acl                 who may do what, with hashes of the passwords
-#   FOLDER/conf.d/replication.conf   how a replica shows itself to its master
+#   FOLDER/users.acl                 users and their rights, with hashes of the passwords
+#   FOLDER/conf.d/replication.conf   how a replica logs in to its master
 #
 # Run as root, it gives the last two to the user redis, or to REDIS_OWNER.
 set -eu
@@ -26,7 +26,7 @@ done
 
 hash() { printf '#%s' "$(sha256sum < "$folder/passwords/$1" | cut -d' ' -f1)"; }
 
-# Into place in one step, so that no Redis ever reads half a file.
+# Replaces a file in one step, so that Redis never reads half of it.
 write() {
   cat > "$folder/$1.new"
   if [ "$(id -u)" = 0 ] && [ -n "$owner" ]; then chown "$owner" "$folder/$1.new"; fi
@@ -34,9 +34,9 @@ write() {
 }
 
 # app     any command on keys and channels with its prefix, none that reaches beyond them: @dangerous has FLUSHALL, KEYS and
-#         CONFIG; SCAN and RANDOMKEY tell the names of other apps' keys; functions belong to all. INFO is how the client
-#         sees that Redis is ready, CLUSTER how it finds the nodes.
-# health  for probes, which should not need a password.
+#         CONFIG; SCAN and RANDOMKEY return the names of other apps' keys; functions belong to all. The client needs INFO
+#         to see that Redis is ready, and CLUSTER to find the nodes.
+# health  for health checks, which should not need a password.
 write users.acl << ACL
 user default reset
 user app on $(hash app) ~$prefix* &$prefix* +@connection +@read +@write +@pubsub +@transaction +eval +evalsha -@dangerous -function -scan -randomkey +info +role +cluster|slots +cluster|shards +cluster|nodes +cluster|info

@@ -1,12 +1,12 @@
-# Varnish as a shared cache in front of the app's hosts, on plain HTTP behind whatever ends TLS. For 6.0 and later (7.1 tested).
-# No subroutine ends early where it need not: after each of them Varnish's own (builtin.vcl) runs, which passes cookies,
-# Authorization and odd methods, and stores nothing that says private or Set-Cookie.
+# Varnish as a shared cache in front of the app's hosts, on plain HTTP behind the proxy that terminates TLS. For 6.0 and later
+# (7.1 tested). After each subroutine that does not return, Varnish's own runs (builtin.vcl): it passes requests with cookies,
+# Authorization or unusual methods to the app, and stores no response with private or Set-Cookie.
 vcl 4.1;
 
 import directors;
 import std;
 
-# As HAProxy and Kubernetes ask. Two of the last three, one a second: out or back within two seconds.
+# The same check as HAProxy's and Kubernetes'. Two of the last three, one per second: out or back within two seconds.
 probe ready {
     .request =
         "GET /readyz HTTP/1.1"
@@ -19,10 +19,10 @@ probe ready {
     .initial = 1;
 }
 
-# A host in the same network that does not answer a SYN within 2 s (one repetition) is gone. The first byte may take longer
-# than the app's own deadline (REQUEST_TIMEOUT_SECONDS, 30), so that it is the app that says what took so long; and between
-# two bytes there may be the heartbeat of an event stream (15). 200 requests at a time: more only make a Node process slower.
-# Idle connections go after 60 s (varnishd's default), below the app's own KEEP_ALIVE_TIMEOUT_SECONDS (72).
+# A host in the same network that does not reply to a SYN within 2 s (one repetition) is down. The first byte may take longer
+# than the app's own deadline (REQUEST_TIMEOUT_SECONDS, 30), so that the app reports what timed out; the time between two bytes
+# is above the heartbeat of event streams (15). 200 concurrent requests: more only make a Node process slower.
+# Idle connections are closed after 60 s (varnishd's default), below the app's own KEEP_ALIVE_TIMEOUT_SECONDS (72).
 backend app1 {
     .host = "127.0.0.1";
     .port = "3000";
@@ -43,13 +43,13 @@ backend app2 {
     .max_connections = 200;
 }
 
-# Who may say who the client is: the proxy that ends TLS.
+# Whose X-Forwarded-For is trusted: the proxy that terminates TLS.
 acl proxies {
     "127.0.0.1";
     "::1";
 }
 
-# Who may purge: the app's hosts and whoever deploys.
+# Who may purge: the app's hosts and the machine that deploys.
 acl purgers {
     "127.0.0.1";
     "::1";
@@ -64,8 +64,8 @@ sub vcl_init {
 sub vcl_recv {
     set req.backend_hint = app.backend();
 
-    # Varnish has appended the address of the connection to X-Forwarded-For. What others than our proxy say in front of it
-    # is a lie. The app runs with TRUST_PROXY=loopback, or with the addresses of this machine and of the proxy.
+    # Varnish has appended the address of the connection to X-Forwarded-For. Only our proxy's values in front of it are
+    # trusted. The app runs with TRUST_PROXY=loopback, or with the addresses of this machine and of the proxy.
     if (client.ip !~ proxies) {
         set req.http.X-Forwarded-For = client.ip;
         unset req.http.X-Forwarded-Proto;
@@ -73,14 +73,14 @@ sub vcl_recv {
         unset req.http.Forwarded;
     }
 
-    # The id that follows a request. A client's own only in the app's strict shape: it is printed in logs and headers of
-    # other systems.
+    # The request's id. A client's own id is used only in the app's strict format, because it is printed in logs and headers
+    # of other systems.
     if (req.http.X-Request-Id !~ "^[A-Za-z0-9_-]{8,64}$") {
         set req.http.X-Request-Id = std.time2integer(now, 0) + "-" + req.xid + "-"
             + std.real2integer(std.random(0.0, 1000000000.0), 0);
     }
 
-    # A comma says that the request came through a proxy: on the proxy's machine everybody would be allowed.
+    # A comma means that the request came through a proxy: on the proxy's machine every client would be permitted.
     if (req.method == "PURGE") {
         if (client.ip !~ purgers || req.http.X-Forwarded-For ~ ",") {
             return (synth(403, "Forbidden"));
@@ -91,31 +91,31 @@ sub vcl_recv {
     # ?a=1&b=2 and ?b=2&a=1 are the same.
     set req.url = std.querysort(req.url);
 
-    # Only a session makes an answer personal: cookies of analytics and the like would keep everything from the cache. One
-    # that is taken for a session by mistake (any name that ends in sid) costs a request to the app; one overlooked would
-    # be a leak. What is left goes past the cache by builtin.vcl.
+    # Only a session makes a response personal: with the cookies of analytics and the like nothing would be cached. A false
+    # match (any name that ends in sid) costs a request to the app; a missed one would leak a response. For the cookies
+    # that are left, builtin.vcl bypasses the cache.
     if (req.http.Cookie && req.http.Cookie !~ "(?i)sid\s*=") {
         unset req.http.Cookie;
     }
 
-    # For how long after its time an answer may be sent while a new one is fetched: not long when that works, and as long as
-    # there is one (beresp.grace below) when no host is well.
+    # How long a stale response may be sent while a new one is fetched: 10 s if a host is healthy, else as long as it is
+    # stored (beresp.grace below).
     if (std.healthy(req.backend_hint)) {
         set req.grace = 10s;
     }
 }
 
 sub vcl_backend_response {
-    # 10 minutes to bring the app back in.
+    # 10 minutes to bring the app back.
     set beresp.grace = 10m;
 
-    # A new answer that is an error is thrown away, the old one stays.
+    # If the new response is an error, the old one stays.
     if (bereq.is_bgfetch && beresp.status >= 500) {
         return (abandon);
     }
-    # Stored is what the app says may be stored. Left to itself Varnish keeps what says nothing for two minutes (default_ttl).
-    # An answer that is not stored is remembered as such for as long (builtin.vcl does the same), so that requests for it go to
-    # the app side by side, and do not wait for each other; an error for a second.
+    # Only responses that the app marks are stored. By default Varnish stores unmarked ones for two minutes (default_ttl). That a
+    # response is not stored is remembered for the same time (as in builtin.vcl), so that requests for it go to the app in
+    # parallel and do not wait for each other; for an error it is a second.
     if (beresp.http.Cache-Control !~ "(?i)max-?age\s*=") {
         set beresp.uncacheable = true;
         set beresp.ttl = 120s;
@@ -125,12 +125,12 @@ sub vcl_backend_response {
         set beresp.ttl = 1s;
     }
 
-    # The app runs with COMPRESSION=off. Stored once as gzip, and unpacked for the few who can't read it. No text/event-stream:
-    # it would hold events back.
+    # The app runs with COMPRESSION=off. Stored once as gzip, and unpacked for the few clients without it. No
+    # text/event-stream: compression would delay events.
     if (beresp.http.Content-Type ~ "^(text/(html|css|csv|plain|javascript)|application/((problem\+)?json|javascript)|image/svg\+xml)") {
         set beresp.do_gzip = true;
     }
-    # Each event at once.
+    # Send each event at once.
     if (beresp.http.Content-Type ~ "^text/event-stream") {
         set beresp.do_stream = true;
         set beresp.uncacheable = true;
@@ -138,7 +138,7 @@ sub vcl_backend_response {
 }
 
 sub vcl_backend_error {
-    # The connection was refused, or broke: the next host, once, for what may be repeated.
+    # The connection was refused, or broke: try the next host, once, if the request may be repeated.
     if (bereq.retries == 0 && (bereq.method == "GET" || bereq.method == "HEAD")) {
         return (retry);
     }
@@ -155,13 +155,13 @@ sub vcl_backend_error {
 }
 
 sub vcl_deliver {
-    # HIT with a count, or MISS for what came from the app. (The app's own X-Cache told about its cache when this was stored.)
+    # HIT with a count, or MISS. Replaces the app's X-Cache, which is from the time when this was stored.
     if (obj.hits > 0) {
         set resp.http.X-Cache = "HIT " + obj.hits;
     } else {
         set resp.http.X-Cache = "MISS";
     }
-    # Not the id of whoever asked first.
+    # Not the id of the request that stored it.
     set resp.http.X-Request-Id = req.http.X-Request-Id;
     unset resp.http.Via;
     unset resp.http.X-Varnish;
