@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { ConfigError } from '../../src/platform/config/index.ts';
 import { hashPassword } from '../../src/features/account/password.ts';
 import { createUsers } from '../../src/features/account/users.ts';
-import { HttpError } from '../../src/platform/http/index.ts';
+import { HttpError } from '../../src/errors.ts';
 import { TEST_SECRET, testConfig } from '../support/config.ts';
 import { LogLines } from '../support/http.ts';
 

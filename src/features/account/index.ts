@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from 'express';
 import * as v from 'valibot';
+import { HttpError } from '../../errors.ts';
 import { strictObject } from '../../platform/config/index.ts';
 import { sameName } from './users-setting.ts';
 import {
   clientAddress,
   currentLog,
-  HttpError,
   normalizeError,
   route,
   storeUnavailable,

@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { Config } from '../../config.ts';
+import { HttpError } from '../../errors.ts';
 import { sameName } from './users-setting.ts';
-import { HttpError } from '../../platform/http/index.ts';
 import type { Logger } from '../../platform/observability/index.ts';
 import { checkPassword, hashPassword, impossibleHash } from './password.ts';
 

@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import * as v from 'valibot';
-import { type Handler, HttpError, route, storeUnavailable, wrap } from '../../platform/http/index.ts';
+import { HttpError } from '../../errors.ts';
+import { type Handler, route, storeUnavailable, wrap } from '../../platform/http/index.ts';
 import type { Toolkit } from '../../toolkit.ts';
 import type { Cache } from '../../platform/cache/index.ts';
 import { changesSchema } from './company.ts';

@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import * as v from 'valibot';
 import { projectPath } from '../../platform/config/index.ts';
-import { type Handler, HttpError } from '../../platform/http/index.ts';
+import { HttpError } from '../../errors.ts';
+import type { Handler } from '../../platform/http/index.ts';
 import { companyPath } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { strictObject } from '../../platform/config/index.ts';
-import { type Handler, HttpError } from '../../platform/http/index.ts';
+import { HttpError } from '../../errors.ts';
+import type { Handler } from '../../platform/http/index.ts';
 import type { Cache } from '../../platform/cache/index.ts';
 import type { Company } from './company.ts';
 import { filterCompanies } from './find.ts';

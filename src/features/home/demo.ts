@@ -1,6 +1,7 @@
 import express, { Router } from 'express';
 import * as v from 'valibot';
-import { HttpError, route, wrap } from '../../platform/http/index.ts';
+import { HttpError } from '../../errors.ts';
+import { route, wrap } from '../../platform/http/index.ts';
 import { assertCookieCanBeSent, logIn, logOut } from '../../platform/sessions/index.ts';
 import type { Toolkit } from '../../toolkit.ts';
 import { credentials } from '../account/index.ts';

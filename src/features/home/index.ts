@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
-import { HttpError, route, wrap } from '../../platform/http/index.ts';
+import { CodedError, route, wrap } from '../../platform/http/index.ts';
 import { sessionOf } from '../../platform/sessions/index.ts';
 import type { Toolkit } from '../../toolkit.ts';
 import type { Cache } from '../../platform/cache/index.ts';
@@ -55,7 +55,7 @@ async function isWithin(limit: RequestHandler, req: Request, res: Response): Pro
     await limit(req, res, () => undefined);
     return true;
   } catch (error) {
-    if (error instanceof HttpError && error.code === 'RATE_LIMITED') return false;
+    if (error instanceof CodedError && error.code === 'RATE_LIMITED') return false;
     throw error;
   }
 }

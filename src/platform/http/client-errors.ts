@@ -3,7 +3,7 @@ import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../observability/logger.ts';
 import { readableAddress } from './client-address.ts';
-import { ERRORS, problemType, type ErrorCode } from './errors.ts';
+import { HttpError, problemType, type ErrorCode } from './errors.ts';
 
 /** What Node's HTTP parser says, and what it means. Anything else is a 400. */
 const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -61,7 +61,7 @@ export function refuseTarget(req: IncomingMessage, res: ServerResponse, logger: 
   const { method, socket, url = '' } = req;
   const [path = ''] = url.split('?', 1);
   const ip = readableAddress(socket.remoteAddress);
-  const [status] = ERRORS[code];
+  const { status } = new HttpError(code);
   // What stands before the host may be a password.
   logger.warn({ reqId, method, path: path.replace(/\/\/[^/]*@/, '//'), status, code, ip }, 'request');
   res.setHeader('X-Request-Id', reqId);
@@ -82,13 +82,13 @@ function responseOn(socket: Duplex): ServerResponse | undefined {
 function refuseRequest(response: ServerResponse, code: ErrorCode): void {
   const body = problem(code, String(response.getHeader('X-Request-Id')));
   response.problemCode = code;
-  response.writeHead(ERRORS[code][0], headersFor(body)).end(body);
+  response.writeHead(new HttpError(code).status, headersFor(body)).end(body);
 }
 
 function refuseConnection(socket: Duplex, code: ErrorCode, logger: Logger, reason: string | undefined): void {
   const reqId = randomUUID();
   const body = problem(code, reqId);
-  const [status] = ERRORS[code];
+  const { status } = new HttpError(code);
   const ip = readableAddress((socket as { remoteAddress?: string }).remoteAddress);
   logger.warn({ reqId, status, code, reason, ip }, 'request refused');
   const headers = Object.entries({ ...headersFor(body), 'X-Request-Id': reqId });
@@ -106,6 +106,6 @@ function headersFor(body: string) {
 }
 
 function problem(code: ErrorCode, requestId: string): string {
-  const [status, title] = ERRORS[code];
+  const { status, title } = new HttpError(code);
   return JSON.stringify({ type: problemType(code), title, status, requestId, code });
 }

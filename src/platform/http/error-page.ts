@@ -1,5 +1,5 @@
 import { stackOf } from '../observability/thrown.ts';
-import type { HttpError } from './errors.ts';
+import type { CodedError } from './errors.ts';
 import { escapeHtml } from './html.ts';
 
 /**
@@ -7,7 +7,7 @@ import { escapeHtml } from './html.ts';
  *
  * @param thrown - what was thrown, to be shown with its stack; undefined in production.
  */
-export function errorPage(error: HttpError, requestId: string, thrown?: unknown): string {
+export function errorPage(error: CodedError, requestId: string, thrown?: unknown): string {
   const stack = error.status >= 500 && thrown !== undefined ? stackOf(thrown) : undefined;
   return `<!doctype html>
 <html lang="en">

@@ -1,17 +1,15 @@
 import { toError } from '../observability/thrown.ts';
 
-/**
- * Every error a client can see: its code, which clients may rely on, its status and its title. Add yours here.
- *
- * @see https://www.rfc-editor.org/rfc/rfc9457 Problem Details for HTTP APIs
- */
-export const ERRORS = {
+/** Error codes, each with its status and its title. */
+export type ErrorTable = Readonly<Record<string, readonly [status: number, title: string]>>;
+
+/** The errors that the platform itself throws. Clients may rely on a code. Yours are in src/errors.ts. */
+const ERRORS = {
   BAD_REQUEST: [400, 'Bad request'],
   MALFORMED_JSON: [400, 'The JSON is not valid'],
   MALFORMED_URL: [400, 'The URL is not valid'],
   VALIDATION_FAILED: [400, 'The request has invalid fields'],
   LOGIN_REQUIRED: [401, 'Log in first'],
-  LOGIN_FAILED: [401, 'Wrong user name or password'],
   FORBIDDEN: [403, 'Forbidden'],
   CROSS_SITE_REQUEST: [403, 'Refused: the request comes from another site'],
   HTTPS_REQUIRED: [403, 'Sessions need HTTPS'],
@@ -31,12 +29,26 @@ export const ERRORS = {
   STORE_UNAVAILABLE: [503, 'The data store is not reachable'],
   DEADLINE_EXCEEDED: [503, 'The request took too long'],
   UNAVAILABLE: [503, 'Service unavailable'],
-} as const satisfies Record<string, readonly [status: number, title: string]>;
+} as const satisfies ErrorTable;
 
+/** A code of the platform. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/**
+ * Adds your error codes to the platform's.
+ *
+ * @throws {Error} when the platform has one of the codes already.
+ */
+export function defineErrors<const Own extends ErrorTable>(own: Own): typeof ERRORS & Own {
+  const taken = Object.keys(own).filter((code) => Object.hasOwn(ERRORS, code));
+  if (taken.length > 0) {
+    throw new Error(`src/errors.ts: the platform defines ${taken.join(', ')} already; choose another name`);
+  }
+  return { ...ERRORS, ...own };
+}
+
 /** The URI that stands for an error code in a problem's `type`. */
-export function problemType(code: ErrorCode): string {
+export function problemType(code: string): string {
   return `urn:problem:${code.toLowerCase().replaceAll('_', '-')}`;
 }
 
@@ -56,18 +68,18 @@ export interface ProblemOptions {
   readonly cause?: unknown;
 }
 
-/** An error that is answered with its own status and code. Throw it anywhere below a route. */
-export class HttpError extends Error {
+/** The base of all errors that become a response of their own: `instanceof` finds yours and the platform's. */
+export class CodedError extends Error {
   override readonly name = 'HttpError';
-  readonly code: ErrorCode;
+  readonly code: string;
   readonly status: number;
   readonly title: string;
   readonly detail: string | undefined;
   readonly fields: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, { detail, fields, headers = {}, cause }: ProblemOptions = {}) {
-    const [status, title] = ERRORS[code];
+  constructor(code: string, [status, title]: ErrorTable[string], options: ProblemOptions = {}) {
+    const { detail, fields, headers = {}, cause } = options;
     super(detail ?? title, { cause });
     this.code = code;
     this.status = status;
@@ -75,6 +87,13 @@ export class HttpError extends Error {
     this.detail = detail;
     this.fields = fields;
     this.headers = headers;
+  }
+}
+
+/** An error with a code of the platform. */
+export class HttpError extends CodedError {
+  constructor(code: ErrorCode, options?: ProblemOptions) {
+    super(code, ERRORS[code], options);
   }
 }
 

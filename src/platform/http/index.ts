@@ -1,5 +1,5 @@
 export { clientAddress } from './client-address.ts';
-export { HttpError, storeUnavailable } from './errors.ts';
+export { CodedError, defineErrors, type ProblemOptions, storeUnavailable } from './errors.ts';
 export { escapeHtml } from './html.ts';
 export { accessLog } from './middleware/access-log.ts';
 export { jsonBody } from './middleware/body.ts';

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { messageOf, pathOf } from '../config/schemas.ts';
 import { toError } from '../observability/thrown.ts';
 import { isRedisAway } from '../redis/errors.ts';
-import { HttpError, storeUnavailable, type ErrorCode, type FieldError } from './errors.ts';
+import { CodedError, HttpError, storeUnavailable, type ErrorCode, type FieldError } from './errors.ts';
 
 // Of every schema of every route, so that no answer and no log repeats what a client sent.
 v.setGlobalMessage(messageOf);
@@ -43,7 +43,7 @@ interface ThrownLike {
 }
 
 /** Turns whatever was thrown into the error that is answered. What nobody foresaw becomes INTERNAL, a 500. */
-export function normalizeError(thrown: unknown): HttpError {
+export function normalizeError(thrown: unknown): CodedError {
   try {
     return knownError(thrown) ?? new HttpError('INTERNAL', { cause: toError(thrown) });
   } catch {
@@ -52,8 +52,8 @@ export function normalizeError(thrown: unknown): HttpError {
   }
 }
 
-function knownError(thrown: unknown): HttpError | undefined {
-  if (thrown instanceof HttpError) return thrown;
+function knownError(thrown: unknown): CodedError | undefined {
+  if (thrown instanceof CodedError) return thrown;
   if (v.isValiError(thrown)) {
     return new HttpError('VALIDATION_FAILED', { fields: thrown.issues.map(fieldError), cause: thrown });
   }

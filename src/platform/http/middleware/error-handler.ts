@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { messageOf, stackOf, toError } from '../../observability/thrown.ts';
 import { errorPage } from '../error-page.ts';
-import { HttpError, problemType } from '../errors.ts';
+import { type CodedError, HttpError, problemType } from '../errors.ts';
 import { normalizeError } from '../normalize-error.ts';
 
 declare module 'http' {
@@ -65,7 +65,7 @@ export function errorHandler({ exposeErrors = false } = {}): ErrorRequestHandler
 
 /** The answer's JSON. @see https://www.rfc-editor.org/rfc/rfc9457#section-3 */
 export function problemDetails(
-  error: HttpError,
+  error: CodedError,
   req: Pick<Request, 'id' | 'originalUrl'>,
   exposeErrors: boolean,
 ) {
