@@ -1,9 +1,13 @@
-import { toError } from '../observability/thrown.ts';
+import { messageOf, stackOf, toError } from '../observability/thrown.ts';
 
 /** Error codes, each with its status and its title. */
 export type ErrorTable = Readonly<Record<string, readonly [status: number, title: string]>>;
 
-/** The errors that the platform itself throws. Clients may rely on a code. Yours are in src/errors.ts. */
+/**
+ * The errors that the platform itself throws. Clients may rely on a code. Yours are in src/errors.ts.
+ *
+ * The first code of a status is the general one: errors of other packages that only have a status get it.
+ */
 const ERRORS = {
   BAD_REQUEST: [400, 'Bad request'],
   MALFORMED_JSON: [400, 'The JSON is not valid'],
@@ -47,9 +51,10 @@ export function defineErrors<const Own extends ErrorTable>(own: Own): typeof ERR
   return { ...ERRORS, ...own };
 }
 
-/** The URI that stands for an error code in a problem's `type`. */
-export function problemType(code: string): string {
-  return `urn:problem:${code.toLowerCase().replaceAll('_', '-')}`;
+/** The general code of a 4xx status. */
+export function codeOfStatus(status: number): ErrorCode {
+  const codes = Object.keys(ERRORS) as ErrorCode[];
+  return codes.find((code) => ERRORS[code][0] === status) ?? 'BAD_REQUEST';
 }
 
 /** What is wrong with one field of a request. */
@@ -64,7 +69,7 @@ export interface ProblemOptions {
   readonly detail?: string;
   readonly fields?: readonly FieldError[];
   readonly headers?: Readonly<Record<string, string>>;
-  /** What it was caused by, for the log. */
+  /** For the log. */
   readonly cause?: unknown;
 }
 
@@ -97,16 +102,38 @@ export class HttpError extends CodedError {
   }
 }
 
-/**
- * What was thrown, in a form that Express's `next` takes for an error: anything falsy and the words `route` and
- * `router` mean "go on" to it, and would let a request past the guard that threw them.
- */
-export function thrownError(thrown: unknown): unknown {
-  if (thrown && thrown !== 'route' && thrown !== 'router') return thrown;
-  return toError(thrown);
-}
-
-/** The data store is away: 503, and when to come back. */
+/** The data store is away: 503 with Retry-After. */
 export function storeUnavailable(cause?: unknown): HttpError {
   return new HttpError('STORE_UNAVAILABLE', { headers: { 'Retry-After': '1' }, cause });
+}
+
+export interface ProblemContext {
+  readonly requestId: unknown;
+  readonly url?: string;
+  /** Adds the message and the stack of a 5xx, for development. */
+  readonly exposeErrors?: boolean;
+}
+
+/** The JSON of an error's response. @see https://www.rfc-editor.org/rfc/rfc9457 Problem Details for HTTP APIs */
+export function problemJson(error: CodedError, { requestId, url, exposeErrors }: ProblemContext): string {
+  const internal = exposeErrors && error.status >= 500 ? toError(error.cause ?? error) : undefined;
+  return JSON.stringify({
+    type: `urn:problem:${error.code.toLowerCase().replaceAll('_', '-')}`,
+    title: error.title,
+    status: error.status,
+    detail: error.detail ?? (internal && messageOf(internal)),
+    instance: url?.split('?', 1)[0],
+    requestId,
+    code: error.code,
+    errors: error.fields,
+    stack: internal && stackOf(internal).split('\n'),
+  });
+}
+
+/**
+ * What was thrown, in a form that Express's `next` takes for an error: to it, anything falsy and the words `route` and
+ * `router` mean "go on", which would let a request past the guard that threw them.
+ */
+export function thrownError(thrown: unknown): unknown {
+  return thrown && thrown !== 'route' && thrown !== 'router' ? thrown : toError(thrown);
 }

@@ -1,8 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { hasBody } from './body.ts';
 import { clientAddress } from '../client-address.ts';
-import { problemDetails } from './error-handler.ts';
-import { HttpError } from '../errors.ts';
+import { HttpError, problemJson } from '../errors.ts';
 
 export interface OverloadLimits {
   /** How many milliseconds late the event loop may be before requests are refused; 0: never mind. */
@@ -137,5 +136,5 @@ function refuse(req: Request, res: Response, error: HttpError): void {
   res.setHeader('Retry-After', '1');
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
-  res.end(JSON.stringify(problemDetails(error, req, false)));
+  res.end(problemJson(error, { requestId: req.id, url: req.originalUrl }));
 }
