@@ -1,7 +1,5 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Response as ExpressResponse } from 'express';
-import { toError } from '../observability/thrown.ts';
-import { sendStream } from './stream.ts';
 
 /** Headers of the connection that a response came over; ours has its own. */
 const HOP_BY_HOP = new Set([
@@ -14,8 +12,8 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
-/** What describes a body as it was on its way to `fetch`, which has decompressed it. */
-const OF_THE_TRANSFER = new Set(['content-encoding', 'content-length']);
+/** `fetch` has decompressed the body that these describe. */
+const TRANSFER_HEADERS = new Set(['content-encoding', 'content-length']);
 
 /** Not `instanceof Promise`: other libraries bring their own. */
 export function isPromiseLike(result: unknown): result is PromiseLike<unknown> {
@@ -24,55 +22,78 @@ export function isPromiseLike(result: unknown): result is PromiseLike<unknown> {
 
 /**
  * Sends what a handler returned, where it is something to send: a stream (Node's, the web's, an async generator), a
- * web `Response` or a `Blob`. Everything else is the handler's own affair: many return what `res.json` returned.
+ * web `Response` or a `Blob`. Anything else is ignored: many handlers return what `res.json` returned.
  *
- * @returns a promise that settles when it is through; undefined when there is nothing to send.
+ * @returns a promise that settles when it is sent; undefined when there is nothing to send.
  */
 export function sendResult(res: ExpressResponse, result: unknown): Promise<void> | undefined {
   if (typeof result !== 'object' || result === null) return undefined;
   // What `req.on` and `req.resume` return, in a handler of one expression: nobody means to send that back.
   if (result === res.req) return undefined;
-  if (isStream(result)) return sendBody(res, result);
+  if (isStream(result)) return sendStream(res, result);
   if (isResponse(result)) return sendResponse(res, result);
   if (result instanceof Blob) return sendResponse(res, new Response(result));
   return undefined;
 }
 
-type Body = Readable | ReadableStream<Uint8Array> | AsyncIterable<unknown>;
+type Stream = Readable | ReadableStream<unknown> | AsyncGenerator;
 
 /** Streams of other packages are not of Node's classes, and not every async iterable is meant to be sent. */
-function isStream(result: object): result is Body {
+function isStream(result: object): result is Stream {
   const { getReader, read, next } = result as Record<string, unknown>;
   if (typeof getReader === 'function') return true;
   return Symbol.asyncIterator in result && (typeof read === 'function' || typeof next === 'function');
 }
 
-/** Async, so that a stream that can't be read (it is locked) is an error like every other. */
-async function sendBody(res: ExpressResponse, body: Body): Promise<void> {
-  await sendStream(res, toReadable(body));
-}
-
-function toReadable(body: Body): Readable {
-  if (body instanceof Readable) return body;
-  if ('getReader' in body) return fromWeb(body);
-  return Readable.from(body, { objectMode: false });
-}
-
-/** Node's own `Readable.fromWeb` is experimental before Node 24, and takes no stream of another package. */
-function fromWeb(body: ReadableStream<Uint8Array>): Readable {
-  const reader = body.getReader();
-  return new Readable({
-    read() {
-      reader.read().then(
-        ({ done, value }) => this.push(done ? null : value),
-        (error: unknown) => this.destroy(toError(error)),
-      );
-    },
-    destroy(error, done) {
-      reader.cancel(error).catch(() => undefined);
-      done(error);
-    },
+/**
+ * Sends a stream as the response's body.
+ *
+ * An error before the first chunk is thrown, so that the client gets an error response. One after it has the error
+ * handler cut the connection. When the client leaves, the stream is destroyed.
+ *
+ * @throws whatever the stream fails with.
+ */
+async function sendStream(res: ExpressResponse, stream: Stream): Promise<void> {
+  const { chunks, cancel } = open(stream);
+  let resume: () => void = () => undefined;
+  const stop = () => {
+    cancel();
+    resume();
+  };
+  // One listener for all chunks: the compression package keeps each that is added.
+  res.once('close', stop).on('drain', () => {
+    resume();
   });
+  try {
+    for await (const chunk of res.destroyed ? [] : chunks) {
+      if (res.destroyed || res.writableEnded || res.req.method === 'HEAD') break;
+      const isFull = !res.write(chunk);
+      if (isFull) await new Promise<void>((resolve) => (resume = resolve));
+    }
+    if (!res.destroyed) res.end();
+  } finally {
+    res.off('close', stop);
+    cancel();
+  }
+}
+
+/** The chunks of a stream, and what frees it, also while a chunk is being waited for. */
+function open(stream: Stream): { chunks: AsyncIterable<unknown>; cancel: () => void } {
+  if ('getReader' in stream) {
+    const reader = stream.getReader();
+    return { chunks: read(reader), cancel: () => void reader.cancel().catch(() => undefined) };
+  }
+  if ('return' in stream) {
+    return { chunks: stream, cancel: () => void stream.return(undefined).catch(() => undefined) };
+  }
+  // It may still fail while it is being destroyed, when nothing waits for it any more.
+  if ('on' in stream) stream.on('error', () => undefined);
+  return { chunks: stream, cancel: () => (stream as Partial<Readable>).destroy?.() };
+}
+
+/** A stream of another package need not be async iterable. */
+async function* read(reader: ReadableStreamDefaultReader<unknown>): AsyncGenerator {
+  for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
 }
 
 /** Not `instanceof Response`: undici and others bring their own. */
@@ -86,12 +107,12 @@ function isResponse(result: object): result is Response {
 async function sendResponse(res: ExpressResponse, response: Response): Promise<void> {
   if (response.bodyUsed) throw new TypeError('the Response that the handler returned has been read already');
   res.status(response.status);
-  // It has a URL if it came from fetch.
   response.headers.forEach((value, name) => {
-    if (HOP_BY_HOP.has(name) || (response.url && OF_THE_TRANSFER.has(name))) return;
+    // It has a URL if it came from fetch.
+    if (HOP_BY_HOP.has(name) || (response.url && TRANSFER_HEADERS.has(name))) return;
     if (name === 'set-cookie' || name === 'vary') res.append(name, value);
     else res.setHeader(name, value);
   });
-  if (response.body) await sendBody(res, response.body as Body);
+  if (response.body) await sendStream(res, response.body as Stream);
   else res.end();
 }
