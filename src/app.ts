@@ -28,6 +28,7 @@ import {
   sessions,
 } from './platform/sessions/index.ts';
 import { responseCache } from './platform/cache/index.ts';
+import { sessionFields } from './session.ts';
 import type { Toolkit } from './toolkit.ts';
 
 /**
@@ -87,7 +88,7 @@ function settings(app: Express, config: Config): Express {
 function toolkit(parts: AppParts<Config>, asset: Toolkit['asset']): Toolkit {
   const { config, logger, metrics, stores } = parts;
   const guards = {
-    session: sessions({ store: stores.sessions, config, logger }),
+    session: sessions({ storage: stores.sessions, fields: sessionFields, config, logger }),
     requireUser: requireUser(),
     csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
     json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),

@@ -81,8 +81,9 @@ const own = {
   },
   session: async ({ prove }, { config, logger, stores }) => {
     const { sessions } = await built('platform/sessions/session.js');
+    const { sessionFields } = await built('session.js');
     prove((req) => (stores.redis ? req.session.user?.name === 'ada' : req.session !== undefined));
-    return sessions({ store: stores.sessions, config, logger });
+    return sessions({ storage: stores.sessions, fields: sessionFields, config, logger });
   },
   'rate-limit': async (_stack, { logger }) => {
     const { createRateLimiter } = await built('platform/http/middleware/rate-limit.js');

@@ -9,10 +9,11 @@ import type { Toolkit } from '../../src/toolkit.ts';
 import { Lifecycle } from '../../src/platform/lifecycle/lifecycle.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
 import { createMetrics } from '../../src/platform/observability/metrics.ts';
-import { MemorySessionStore } from '../../src/platform/sessions/memory-session-store.ts';
+import { MemorySessions } from '../../src/platform/sessions/memory-sessions.ts';
 import { connectRedis } from '../../src/platform/redis/connection.ts';
-import { createRedisSessionStore } from '../../src/platform/sessions/redis-session-store.ts';
-import type { Stores } from '../../src/platform/stores/stores.ts';
+import { redisSessions } from '../../src/platform/sessions/redis-sessions.ts';
+import { sessionFields } from '../../src/session.ts';
+import type { Stores } from '../../src/platform/stores/open.ts';
 import { testConfig } from './config.ts';
 import { LogLines, serve } from './http.ts';
 
@@ -50,13 +51,11 @@ export async function serveAccount({
   const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
   const redis = config.REDIS_URL ? connectRedis(config, logger) : undefined;
   const clock = now ? { now } : {};
-  const store = redis
-    ? createRedisSessionStore({ redis, config, logger, ...clock })
-    : new MemorySessionStore({ config, ...clock });
+  const storage = redis ? redisSessions(redis, config.REDIS_KEY_PREFIX) : new MemorySessions();
   const stores: Stores = {
     kind: config.STORE,
     redis,
-    sessions: store,
+    sessions: storage,
     cache: undefined as never,
     isUp: () => redis?.isUp(),
     problem: () => redis?.problem(),
@@ -69,7 +68,7 @@ export async function serveAccount({
     metrics: createMetrics({ defaults: false }),
     stores,
     json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
-    session: sessions({ store, config, logger, ...clock }),
+    session: sessions({ storage, fields: sessionFields, config, logger, ...clock }),
     requireUser: requireUser(),
     csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
     rateLimit: createRateLimiter({ redis, prefix: config.REDIS_KEY_PREFIX, logger }),

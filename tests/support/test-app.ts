@@ -7,7 +7,7 @@ import { ShutdownHooks } from '../../src/platform/lifecycle/shutdown-hooks.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
 import { createMetrics, type Metrics } from '../../src/platform/observability/metrics.ts';
 import { openStores } from '../../src/platform/stores/open.ts';
-import type { Stores } from '../../src/platform/stores/stores.ts';
+import type { Stores } from '../../src/platform/stores/open.ts';
 import { testConfig } from './config.ts';
 import { LogLines } from './http.ts';
 

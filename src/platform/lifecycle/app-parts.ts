@@ -2,7 +2,7 @@ import type { PlatformConfig } from '../config/settings.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { Stores } from '../stores/stores.ts';
+import type { Stores } from '../stores/open.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { ShutdownHook } from './shutdown-hooks.ts';
 

@@ -3,20 +3,16 @@ import { HttpError } from '../http/errors.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-export interface CsrfOptions {
-  /** Origins of other sites whose pages may send unsafe requests. */
-  readonly allowedOrigins?: readonly string[];
-}
-
 /**
- * Refuses unsafe methods that come from another site's page, by what the browser says about the page and no page can
- * change: Sec-Fetch-Site, and Origin where an old browser does not send that. Needs no token, and stands beside the
- * cookie's SameSite=Lax. GET, HEAD and OPTIONS pass: they must not change anything.
+ * Refuses unsafe methods that come from another site's page, by headers that the browser sets and no page can change:
+ * Sec-Fetch-Site, and Origin where an old browser does not send that. Needs no token, and complements the cookie's
+ * SameSite=Lax. GET, HEAD and OPTIONS pass: they must not change anything.
  *
+ * @param options.allowedOrigins - origins of other sites whose pages may send unsafe requests.
  * @throws {HttpError} CROSS_SITE_REQUEST
  * @see https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html#fetch-metadata-headers
  */
-export function csrf({ allowedOrigins = [] }: CsrfOptions = {}): RequestHandler {
+export function csrf({ allowedOrigins = [] }: { allowedOrigins?: readonly string[] } = {}): RequestHandler {
   const allowed = new Set(allowedOrigins);
   return (req, _res, next) => {
     if (!SAFE_METHODS.has(req.method) && !isFromHere(req) && !allowed.has(req.headers.origin ?? '')) {
@@ -34,7 +30,7 @@ function isFromHere(req: Request): boolean {
   // Before Origin: with Referrer-Policy no-referrer, which helmet sets, a form of our own page says "Origin: null".
   if (site !== undefined) return site === 'same-origin' || site === 'none';
   const { origin } = req.headers;
-  // Neither header: no browser, so nobody's cookies were sent along without their knowing.
+  // Neither header: no browser, so no cookie was sent without its owner's intent.
   return origin === undefined || isSameHost(origin, req);
 }
 
@@ -42,15 +38,15 @@ function isFromHere(req: Request): boolean {
  * Compares hosts and not schemes: behind a proxy that ends TLS the app sees http while the page is on https.
  *
  * `req.host` is X-Forwarded-Host where TRUST_PROXY trusts the peer: such a proxy may rewrite Host. A page can set
- * neither of the two on somebody's browser without a preflight, which CORS answers.
+ * neither of the two in another user's browser without a preflight, which CORS answers.
  */
 function isSameHost(origin: string, req: Request): boolean {
   const host = req.host as string | undefined;
   if (!host || !URL.canParse(origin)) return false;
   const page = new URL(origin);
-  // What is no origin as browsers write it (https://user@host, a path) comes from no page.
+  // Not as browsers write an origin (https://user@host, a path): it comes from no page.
   if (page.origin !== origin) return false;
-  // Parsed with the page's scheme, so that :443 and :80 fall away where they are the default.
+  // Parsed with the page's scheme, so that :443 and :80 are dropped where they are the default.
   const here = `${page.protocol}//${host}`;
   return page.host !== '' && URL.canParse(here) && new URL(here).host === page.host;
 }

@@ -6,6 +6,7 @@ export {
   logIn,
   logOut,
   requireUser,
+  saveSession,
   sessionOf,
   sessions,
 } from './session.ts';

@@ -1,47 +1,42 @@
 import { promisify } from 'node:util';
 import type { Request, RequestHandler } from 'express';
-import session, { type Session, type SessionData, type Store } from 'express-session';
+import session, { type SessionData } from 'express-session';
 import type { PlatformConfig } from '../config/settings.ts';
-import type { Logger } from '../observability/logger.ts';
-import { sessionAges } from './session-data.ts';
-import { currentLog } from '../http/middleware/request-context.ts';
 import { HttpError, storeUnavailable } from '../http/errors.ts';
+import { currentLog } from '../http/middleware/request-context.ts';
+import { SessionStore, type SessionStoreOptions } from './session-store.ts';
 
 /** The cookie's name over plain HTTP, for development and closed networks. */
 export const PLAIN_SESSION_COOKIE = 'sid';
 
 /**
- * The cookie's name with SESSION_COOKIE_SECURE. Browsers take a cookie of this prefix only over HTTPS, without a
+ * The cookie's name with SESSION_COOKIE_SECURE. Browsers accept a cookie of this prefix only over HTTPS, without a
  * Domain and with Path=/, so that no subdomain and nobody on the network can plant one.
  *
  * @see https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
  */
 export const SECURE_SESSION_COOKIE = '__Host-sid';
 
-export interface SessionOptions {
-  readonly store: Store;
+export interface SessionOptions extends SessionStoreOptions {
   readonly config: Pick<
     PlatformConfig,
     'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'
   >;
-  readonly logger: Logger;
-  /** The clock, in milliseconds since 1970. */
-  readonly now?: () => number;
 }
 
-export type CurrentSession = Session & Partial<SessionData>;
-
 /**
- * Gives requests `req.session`; read it with `sessionOf`. Without a cookie it is a new one, which is stored when
- * something was put into it. While the store is away there is none, and the request goes on.
+ * Gives requests `req.session`; read it with `sessionOf`. Without a cookie it is a new one, which is stored once
+ * something is put into it. While the storage is away there is none, and the request goes on.
  *
- * What a handler changes is saved at the end of the answer, which then is too late to say that it failed: await
- * `saveSession` where that matters.
+ * What a handler changes is saved at the end of the response, too late to report a failure: await `saveSession` where
+ * that matters.
  */
-export function sessions({ store, config, logger, now = Date.now }: SessionOptions): RequestHandler {
+export function sessions(options: SessionOptions): RequestHandler {
+  const { config, logger, now = Date.now } = options;
+  const store = new SessionStore(options);
   const load = session({
     store,
-    // The first signs, all verify: a new secret goes to the front and the old one out when its sessions have ended.
+    // The first signs, all verify: add a new secret in front, and remove the old one when its sessions have ended.
     secret: [...config.SESSION_SECRETS],
     name: sessionCookieName(config.SESSION_COOKIE_SECURE),
     cookie: {
@@ -55,35 +50,23 @@ export function sessions({ store, config, logger, now = Date.now }: SessionOptio
     saveUninitialized: false,
     rolling: false,
   });
-  const ages = sessionAges(config, now);
-  stampNewSessions(store, now);
   return (req, res, next) => {
     let called = false;
-    // What is answered for one user must not stay in a cache that others share. A handler may say otherwise.
+    // A response for one user must not stay in a cache that others share. A handler may set another value.
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'private, no-cache');
     load(req, res, (error?: unknown) => {
       if (called) {
-        // The answer is out already: passing the error on would cut its connection.
-        if (error) currentLog(logger).warn({ err: error }, 'a session was not saved');
+        // The response is out already: passing the error on would cut its connection.
+        if (error) currentLog(logger).warn({ err: error }, 'cannot save a session');
         return;
       }
       called = true;
       const current = sessionOf(req);
       if (error) dropSession(req);
-      // Renews the cookie; the store writes the time alone (session-data.ts).
-      else if (current && ages.isDue(current as SessionData)) current.seenAt = now();
+      // Renews the cookie; the store writes the time alone.
+      else if (current && store.ages.isDue(current)) current.seenAt = now();
       next();
     });
-  };
-}
-
-/** Sets the times before express-session takes its picture of the new session, so that they alone don't make it stored. */
-function stampNewSessions(store: Store, now: () => number): void {
-  const generating = store as Store & { generate: (req: Request) => void };
-  const generate = generating.generate;
-  generating.generate = (req) => {
-    generate(req);
-    req.session.createdAt = req.session.seenAt = now();
   };
 }
 
@@ -92,15 +75,15 @@ export function sessionCookieName(secure: boolean): string {
   return secure ? SECURE_SESSION_COOKIE : PLAIN_SESSION_COOKIE;
 }
 
-/** The request's session; undefined while the store is away. */
-export function sessionOf(req: Request): CurrentSession | undefined {
+/** The request's session; undefined while its storage is away. */
+export function sessionOf(req: Request): Request['session'] | undefined {
   return req.session;
 }
 
 /**
  * Lets logged-in users pass. Mount it behind `sessions`.
  *
- * @throws {HttpError} LOGIN_REQUIRED, or STORE_UNAVAILABLE while nobody can know who is logged in.
+ * @throws {HttpError} LOGIN_REQUIRED, or STORE_UNAVAILABLE while sessions cannot be read.
  */
 export function requireUser(): RequestHandler {
   return (req, _res, next) => {
@@ -123,16 +106,16 @@ export async function logIn(req: Request, user: NonNullable<SessionData['user']>
     req.session.user = user;
     await saveSession(req);
   } catch (error) {
-    // Or the error's answer would come with the cookie of a session that may not exist.
+    // Or the error's response would come with the cookie of a session that may not exist.
     dropSession(req);
     throw error;
   }
 }
 
 /**
- * Ends the session on the server, and only then takes the cookie away.
+ * Ends the session on the server, and only then removes the cookie.
  *
- * @throws {HttpError} STORE_UNAVAILABLE: the session goes on.
+ * @throws {HttpError} STORE_UNAVAILABLE: the session continues.
  */
 export async function logOut(req: Request): Promise<void> {
   const current = presentSession(req);
@@ -142,14 +125,14 @@ export async function logOut(req: Request): Promise<void> {
   req.res?.clearCookie(sessionCookieName(flags.secure), { ...flags, path: path ?? '/' });
 }
 
-/** Stores the session now, for changes that the answer must be able to rely on. */
+/** Stores the session now, for changes that the response must be able to rely on. */
 export async function saveSession(req: Request): Promise<void> {
   const current = presentSession(req);
   await promisify(current.save.bind(current))();
 }
 
 /**
- * A browser takes a secure cookie only over HTTPS; express-session would silently send none.
+ * Browsers accept a secure cookie only over HTTPS; express-session would silently send none.
  *
  * @throws {HttpError} HTTPS_REQUIRED
  */
@@ -162,7 +145,7 @@ export function assertCookieCanBeSent(req: Request): void {
   });
 }
 
-function presentSession(req: Request): CurrentSession {
+function presentSession(req: Request): Request['session'] {
   const current = sessionOf(req);
   if (!current) throw storeUnavailable();
   return current;

@@ -1,1 +1,1 @@
-export type { Stores } from './stores.ts';
+export type { Stores } from './open.ts';

@@ -209,9 +209,8 @@ describe('secrets', () => {
     const after = await appWith({ env: { SESSION_SECRETS: secrets('b') } });
     // One store behind all three, as Redis would be.
     for (const app of [during, after]) {
-      const store = app.toolkit.stores.sessions;
       const shared = before.toolkit.stores.sessions;
-      store.get = shared.get.bind(shared);
+      app.toolkit.stores.sessions.read = shared.read.bind(shared);
     }
     const old = await logInAs(before.url);
     expect((await get(`${during.url}/guarded`, old)).status).toBe(200);
@@ -221,23 +220,17 @@ describe('secrets', () => {
   });
 });
 
-describe('a store that fails', () => {
-  const broken = (req: { sessionStore: unknown }, method: 'get' | 'set' | 'destroy') => {
-    const store = req.sessionStore as Record<string, unknown>;
-    store[method] = (_id: string, ...rest: unknown[]) => {
-      (rest.at(-1) as (error: Error) => void)(new Error('Connection is closed.'));
-    };
-  };
-
-  async function appWithBroken(method: 'get' | 'set' | 'destroy') {
+describe('a storage that fails', () => {
+  async function appWithBroken(method: 'read' | 'write' | 'remove') {
     const app = await appWith();
     const cookie = await logInAs(app.url);
-    broken({ sessionStore: app.toolkit.stores.sessions }, method);
+    const failing = () => Promise.reject(new Error('Connection is closed.'));
+    Object.assign(app.toolkit.stores.sessions, { [method]: failing });
     return { ...app, cookie };
   }
 
-  test('to read leaves public routes alone; guarded ones answer 503', async () => {
-    const { url, cookie } = await appWithBroken('get');
+  test('to read leaves public routes alone; guarded ones return 503', async () => {
+    const { url, cookie } = await appWithBroken('read');
     await expect((await get(`${url}/public`, cookie)).json()).resolves.toEqual({ user: null });
     const guarded = await get(`${url}/guarded`, cookie);
     expect(guarded.status).toBe(503);
@@ -245,21 +238,21 @@ describe('a store that fails', () => {
     await expect(guarded.json()).resolves.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
-  test('to save makes a log in fail, without a cookie', async () => {
-    const { url } = await appWithBroken('set');
+  test('to save makes a login fail, without a cookie', async () => {
+    const { url } = await appWithBroken('write');
     await expect(logInAs(url)).rejects.toThrow(/503.*STORE_UNAVAILABLE/);
     const response = await request(url).post('/api/session').send({ name: 'ada', password: PASSWORD });
     expect(response.headers).not.toHaveProperty('set-cookie');
   });
 
-  test('to save at the end of an answer is told in the log, and the answer is whole', async () => {
-    const { url, log } = await appWithBroken('set');
+  test('to save at the end of a response is logged, and the response is whole', async () => {
+    const { url, log } = await appWithBroken('write');
     await expect((await get(`${url}/visits`)).json()).resolves.toEqual({ visits: 1 });
-    await until(() => log.lines.some((line) => line.msg === 'a session was not saved'));
+    await until(() => log.lines.some((line) => line.msg === 'cannot save a session'));
   });
 
-  test('to destroy makes a log out fail, and the cookie stays', async () => {
-    const { url, cookie } = await appWithBroken('destroy');
+  test('to remove makes a logout fail, and the cookie stays', async () => {
+    const { url, cookie } = await appWithBroken('remove');
     const out = await fetch(`${url}/api/session`, { method: 'DELETE', headers: { Cookie: cookie } });
     expect(out.status).toBe(503);
     expect(out.headers.getSetCookie()).toEqual([]);

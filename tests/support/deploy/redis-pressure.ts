@@ -1,6 +1,5 @@
-import { promisify } from 'node:util';
-import type { SessionData, Store } from 'express-session';
 import request from 'supertest';
+import type { SessionStorage } from '../../../src/platform/sessions/session-store.ts';
 import { createTestApp } from '../test-app.ts';
 import type { DeployedRedis } from './redis.ts';
 import { until } from './until.ts';
@@ -60,16 +59,18 @@ async function times(count: number, work: (number: number) => Promise<void>): Pr
 }
 
 /** Last used some time in the last 20 of the 30 minutes that a session may idle. */
-function storeSession(store: Store, number: number): Promise<void> {
-  const seenAt = Date.now() - (number % 20) * MINUTE_MS;
+function storeSession(storage: SessionStorage, number: number): Promise<void> {
+  const minutes = number % 20;
+  const seenAt = Date.now() - minutes * MINUTE_MS;
   const cookie = { originalMaxAge: 30 * MINUTE_MS, path: '/', httpOnly: true, sameSite: 'lax', secure: true };
   const session = { cookie, user: { id: `id-${number}`, name: `user ${number}` }, createdAt: seenAt, seenAt };
-  return promisify(store.set.bind(store))(sessionId(number), session as SessionData);
+  const json = JSON.stringify(session);
+  return storage.write(sessionId(number), { kind: 'create', json, from: '', seconds: (30 - minutes) * 60 });
 }
 
-async function hasSession(store: Store, number: number): Promise<boolean> {
-  const session = await promisify(store.get.bind(store))(sessionId(number));
-  return session?.user?.id === `id-${number}`;
+async function hasSession(storage: SessionStorage, number: number): Promise<boolean> {
+  const json = await storage.read(sessionId(number));
+  return json?.includes(`"id-${number}"`) === true;
 }
 
 function sessionId(number: number): string {

@@ -1,0 +1,15 @@
+import * as v from 'valibot';
+
+/**
+ * What a session holds, beside who is logged in: docs/protect-a-route.md. Each field is optional, because a new session
+ * has none, and is JSON. A stored session that does not match is as good as none: its user has to log in again.
+ */
+export const sessionFields = v.object({
+  /** How often the start page was seen. */
+  visits: v.optional(v.number()),
+});
+
+declare module 'express-session' {
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- adds the fields above to req.session's type
+  interface SessionData extends v.InferOutput<typeof sessionFields> {}
+}
