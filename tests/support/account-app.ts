@@ -58,7 +58,7 @@ export async function serveAccount({
     sessions: storage,
     cache: undefined as never,
     isUp: () => redis?.isUp(),
-    problem: () => redis?.problem(),
+    problem: () => redis?.problem()?.reason,
     close: () => Promise.resolve(),
   };
   const toolkit: Toolkit = {

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { ConfigReport } from '../config/define-config.ts';
-import { checkRedis, withRedis } from '../redis/check.ts';
+import { checkRedis, withRedis } from '../redis/connection.ts';
 import { endOfLife } from './node-releases.ts';
 
 /** One thing that is not as production needs it. */
@@ -87,9 +87,9 @@ async function clockFindings({ config }: ConfigReport): Promise<Finding[]> {
 }
 
 /** By how many milliseconds. Redis may refuse TIME: then nobody knows. */
-async function aheadOfRedis({ STORE, REDIS_URL }: ConfigReport['config']): Promise<number> {
-  if (STORE !== 'redis' || !REDIS_URL) return 0;
-  return withRedis(REDIS_URL, async (client) => {
+async function aheadOfRedis(config: ConfigReport['config']): Promise<number> {
+  if (config.STORE !== 'redis') return 0;
+  return withRedis(config, 'commands', async ({ client }) => {
     const before = Date.now();
     const [seconds = 0, microseconds = 0] = (await client.time()).map(Number);
     return (before + Date.now()) / 2 - (seconds * 1000 + microseconds / 1000);

@@ -1,59 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformConfig } from '../config/settings.ts';
-import type { Logger } from '../observability/logger.ts';
-import {
-  findListenProblem,
-  findRedisProblem,
-  watchErrors,
-  type RedisCheckOptions,
-  type RedisProblem,
-} from './check.ts';
-import { createRedisClient, type RedisClient } from './client.ts';
+import { createLogger, type Logger } from '../observability/logger.ts';
+import { findListenProblem, findRedisProblem, type RedisCheckOptions, type RedisProblem } from './check.ts';
+import { connectionErrorOf, createRedisClient, type RedisClient } from './client.ts';
 import { isRedisAway, isRefusal, publicReason } from './errors.ts';
 
 export interface RedisConnection {
   readonly client: RedisClient;
   /** Whether a command has a chance right now. */
   isUp(): boolean;
-  /** Why it is down, or what it refuses although it is up, in a few words that anybody may see. */
-  problem(): string | undefined;
+  /** Why it is down, or what it refuses although it is up. */
+  problem(): Pick<RedisProblem, 'reason' | 'detail'> | undefined;
   /** Calls back on each change between up and down. */
   onChange(listener: (up: boolean) => void): void;
-  /** Calls back when a command failed because Redis was away or refused it, before the command's caller sees that. */
+  /** Calls back when a command failed because Redis was away or refused it, before the command's caller gets the error. */
   onFailure(listener: () => void): void;
-  /** Resolves when the first attempt to connect has come to an end, good or bad. */
+  /** Resolves when the first attempt to connect has succeeded, or has failed and the reason is known. */
   readonly settled: Promise<void>;
   close(): Promise<void>;
 }
 
+/** `subscriber` is for a connection that only listens; it needs no rights on keys. */
 type RedisRole = 'commands' | 'subscriber';
 
-export interface RedisConnectionOptions {
-  /** `subscriber` for a connection that only listens; it needs no rights on keys. Default `commands`. */
-  readonly role?: RedisRole;
-}
+type RedisConfig = Pick<PlatformConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>;
 
 /** Until a connection that has a problem is checked again, in milliseconds. */
 const RECHECK_MS = 1000;
 
-/** Refusals that come and go, for example at the limit of the memory, are logged once in so many milliseconds. */
+/** Refusals that come and go, for example at the limit of the memory, are logged once in this time, in milliseconds. */
 const WARN_EVERY_MS = 60_000;
 
-/** Reasons that say no more than "away": an outage goes through several of them. */
+/** Reasons that mean no more than "away": an outage goes through several of them. */
 const UNREACHABLE = /^(?:E[A-Z]+|unreachable)$/;
 
-/** So many reasons of one outage are logged; there are not more that help. */
+/** At most this many reasons of one outage are logged. */
 const MAX_REASONS = 10;
 
+/** ioredis emits these after the error that closed the connection; they explain nothing. */
+const FOLLOW_UP = /^(?:Stream isn't writeable|Connection is closed)/;
+
+/** In what it reports where all nodes or Sentinels failed, too. */
+const CLOSED = 'Connection is closed.';
+
+/** How long `withRedis` waits for a connection, in milliseconds. */
+const CONNECT_MS = 5000;
+
 /**
- * Connects to what `REDIS_URL` names, and keeps connecting for as long as the process lives. Does not wait and does
- * not fail: an app must start, and serve what it can, while Redis is away.
+ * Connects to what `REDIS_URL` names, and reconnects for as long as the process lives. Does not wait and does not fail:
+ * an app must start, and serve what it can, while Redis is away.
  *
  * Up means more than connected: each new connection is checked (check.ts), and again when Redis refuses something.
  */
 export function connectRedis(
-  config: Pick<PlatformConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>,
+  config: RedisConfig,
   logger: Logger,
-  { role = 'commands' }: RedisConnectionOptions = {},
+  { role = 'commands' }: { role?: RedisRole } = {},
 ): RedisConnection {
   if (!config.REDIS_URL) throw new Error('connectRedis needs a REDIS_URL');
   const check = { target: config.REDIS_URL, prefix: config.REDIS_KEY_PREFIX };
@@ -66,13 +68,17 @@ class CheckedConnection implements RedisConnection {
   readonly #options: RedisCheckOptions;
   readonly #logger: Logger;
   readonly #role: RedisRole;
-  readonly #errors: ReturnType<typeof watchErrors>;
   readonly #onChange: ((up: boolean) => void)[] = [];
   readonly #onFailure: (() => void)[] = [];
   /** Of this outage, as they were logged. */
   readonly #reasons = new Set<string>();
+  #settle: () => void = () => undefined;
   #up: boolean | undefined;
-  #problem: string | undefined = 'not connected yet';
+  #problem: Pick<RedisProblem, 'reason' | 'detail'> | undefined = unreachable('not connected yet');
+  /** The last error of the connection. */
+  #error: Error | undefined;
+  /** The last error of one node of a Cluster, or one Sentinel: the cause of "all failed". */
+  #nodeError: Error | undefined;
   #explaining = false;
   #connections = 0;
   #checking = false;
@@ -86,21 +92,19 @@ class CheckedConnection implements RedisConnection {
     this.#logger = logger;
     this.#role = role;
     this.settled = new Promise((resolve) => {
-      this.onChange(() => {
-        resolve();
-      });
+      this.#settle = resolve;
     });
     this.client = createRedisClient(options.target, (error) => {
       this.#commandFailed(error);
     });
-    this.#errors = this.#listen();
+    this.#listen();
   }
 
   isUp(): boolean {
     return this.#up === true && this.client.status === 'ready';
   }
 
-  problem(): string | undefined {
+  problem() {
     return this.#problem;
   }
 
@@ -118,37 +122,43 @@ class CheckedConnection implements RedisConnection {
     this.client.disconnect();
   }
 
-  #listen() {
+  #listen(): void {
     const { client } = this;
+    const keepNodeError = (error: Error) => {
+      this.#nodeError = error;
+    };
+    client.on('node error', keepNodeError).on('sentinelError', keepNodeError);
+    client.on('error', (error: Error) => {
+      if (!this.#error || !FOLLOW_UP.test(error.message)) this.#error = this.#nodeError ?? error;
+      // An attempt may go on inside ioredis without a "close": Sentinels that do not respond.
+      if (client.status !== 'ready' && !this.#up) this.#lost();
+    });
     client.on('close', () => {
       this.#lost();
     });
     client.on('ready', () => {
+      this.#error = this.#nodeError = undefined;
       this.#connections++;
       void this.#check();
-    });
-    return watchErrors(client, this.#options.target, () => {
-      // An attempt may go on inside of ioredis and never come to a close: Sentinels that don't answer.
-      if (client.status !== 'ready' && !this.#up) this.#lost();
     });
   }
 
   #lost(): void {
-    const error = this.#errors.known();
-    if (error) this.#down({ reason: publicReason(error), detail: error.message });
+    const error = this.#error;
+    if (error && !error.message.includes(CLOSED)) this.#down(unreachable(error));
     else void this.#explain();
   }
 
-  /** ioredis does not say why; the listeners must not wait until that is found out. */
+  /** ioredis does not report why; the listeners must not wait for it. */
   async #explain(): Promise<void> {
     if (this.#up) this.#change(false);
-    this.#problem = 'unreachable';
+    this.#problem = unreachable('unreachable');
     if (this.#explaining) return;
     this.#explaining = true;
-    const error = await this.#errors.explained();
+    const error = (await connectionErrorOf(this.#options.target)) ?? this.#error;
     this.#explaining = false;
     if (this.#up || this.client.status === 'ready') return;
-    this.#down({ reason: publicReason(error), detail: error.message });
+    this.#down(unreachable(error ?? new Error(CLOSED)));
   }
 
   #commandFailed(error: Error): void {
@@ -158,7 +168,7 @@ class CheckedConnection implements RedisConnection {
     if (isRefusal(error) && performance.now() > this.#checkedAt + RECHECK_MS) void this.#check();
   }
 
-  /** Where a connection is closed in the middle, its successor is checked in turn. */
+  /** Where the connection is closed meanwhile, the next one is checked in turn. */
   async #check(): Promise<void> {
     if (this.#checking) return;
     this.#checking = true;
@@ -179,11 +189,13 @@ class CheckedConnection implements RedisConnection {
   }
 
   #isBack(problem: RedisProblem | undefined): void {
-    if (problem && problem.reason !== this.#problem && performance.now() > this.#warnedAt + WARN_EVERY_MS) {
+    const isNew = problem !== undefined && problem.reason !== this.#problem?.reason;
+    if (isNew && performance.now() > this.#warnedAt + WARN_EVERY_MS) {
       this.#warnedAt = performance.now();
-      this.#logger.warn({ reason: problem.detail }, 'redis is there, and refuses what the app needs');
+      this.#logger.warn({ reason: problem.detail }, 'redis is up, but refuses what the app needs');
     }
-    this.#problem = problem?.reason;
+    this.#problem = problem;
+    this.#settle();
     if (this.#up) return;
     this.#reasons.clear();
     this.#logger.info('redis is up');
@@ -191,9 +203,10 @@ class CheckedConnection implements RedisConnection {
   }
 
   /** One line per outage and reason, or an outage of an hour fills the disk. */
-  #down({ reason, detail }: Pick<RedisProblem, 'reason' | 'detail'>): void {
+  #down(problem: Pick<RedisProblem, 'reason' | 'detail'>): void {
     if (this.#closing) return;
-    this.#problem = reason;
+    this.#problem = problem;
+    const { reason, detail } = problem;
     const isFirst = this.#reasons.size === 0;
     const isNew = !this.#reasons.has(reason) && this.#reasons.size < MAX_REASONS;
     if (isFirst || (isNew && !UNREACHABLE.test(reason))) {
@@ -204,10 +217,47 @@ class CheckedConnection implements RedisConnection {
       this.#logger.error({ reason: detail }, text);
     }
     if (this.#up !== false) this.#change(false);
+    this.#settle();
   }
 
   #change(up: boolean): void {
     this.#up = up;
     for (const listener of this.#onChange) listener(up);
   }
+}
+
+function unreachable(error: Error | string) {
+  if (typeof error === 'string') return { reason: error, detail: error };
+  return { reason: publicReason(error), detail: error.message };
+}
+
+/** Connects once, for as long as `use` takes. `use` has to look whether there is a connection. */
+export async function withRedis<Result>(
+  config: RedisConfig,
+  role: RedisRole,
+  use: (redis: RedisConnection) => Result | Promise<Result>,
+): Promise<Result> {
+  const redis = connectRedis(config, createLogger({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' }), { role });
+  try {
+    await Promise.race([redis.settled, sleep(CONNECT_MS, undefined, { ref: false })]);
+    return await use(redis);
+  } finally {
+    await redis.close();
+  }
+}
+
+/**
+ * Connects to the Redis of this configuration and reports what is wrong with it, one line per problem without secrets;
+ * none where all is well, or where no Redis is configured. Leaves no connection and no key. Never rejects.
+ *
+ * @example const problems = await checkRedis(loadConfig());
+ */
+export async function checkRedis(config: RedisConfig): Promise<string[]> {
+  if (!config.REDIS_URL) return [];
+  const detailOf = (redis: RedisConnection) => redis.problem()?.detail;
+  const roles = ['commands', 'subscriber'] as const;
+  const details = await Promise.all(roles.map((role) => withRedis(config, role, detailOf)));
+  return [...new Set(details)]
+    .flatMap((detail) => detail ?? [])
+    .map((detail) => `cannot use Redis: ${detail}`);
 }

@@ -63,7 +63,7 @@ async function openRedis(config: PlatformConfig, logger: Logger, metrics: Metric
     cache,
     isUp: () => redis.isUp(),
     // While the subscriber is away, nothing is wrong: entries in memory are looked up in Redis meanwhile.
-    problem: () => redis.problem() ?? (subscriber.isUp() ? subscriber.problem() : undefined),
+    problem: () => (redis.problem() ?? (subscriber.isUp() ? subscriber.problem() : undefined))?.reason,
     close: async () => {
       await cache.close();
       await Promise.all([redis.close(), subscriber.close()]);

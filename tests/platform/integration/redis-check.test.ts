@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { Redis } from 'ioredis';
 import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
-import { checkRedis } from '../../../src/platform/redis/check.ts';
+import { checkRedis } from '../../../src/platform/redis/connection.ts';
 import { until } from '../../support/caches.ts';
 import { testConfig } from '../../support/config.ts';
 import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Command } from 'ioredis';
-import { Deadlines } from '../../../src/platform/redis/deadlines.ts';
+import { Deadlines } from '../../../src/platform/redis/client.ts';
 
 let late: number;
 let deadlines: Deadlines;
@@ -9,7 +9,10 @@ let deadlines: Deadlines;
 beforeEach(() => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'performance'] });
   late = 0;
-  deadlines = new Deadlines(() => late++);
+  deadlines = new Deadlines(
+    () => undefined,
+    () => late++,
+  );
 });
 
 afterEach(() => {
@@ -58,7 +61,10 @@ test('nothing runs while nothing is waited for', async () => {
 
 test('a pause of the process counts as one tick, however long it was', async () => {
   jest.useRealTimers();
-  deadlines = new Deadlines(() => late++);
+  deadlines = new Deadlines(
+    () => undefined,
+    () => late++,
+  );
   const { command, error } = watched();
   for (let pause = 0; pause < 3; pause++) {
     const until = performance.now() + 700;
