@@ -15,7 +15,7 @@ export interface Content {
 }
 
 /** A response as it is stored and sent to many clients. */
-export interface Reply {
+export interface CachedResponse {
   readonly type: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Buffer;
@@ -25,7 +25,7 @@ export interface Reply {
   readonly gzip?: Buffer;
 }
 
-/** Headers that would give one client's state to others, or that depend on the sending. */
+/** Headers that would give one client's state to others, or that depend on how the response is sent. */
 const REFUSED_HEADERS = new Set([
   'cache-control',
   'connection',
@@ -48,9 +48,9 @@ const toGzip = promisify(gzip);
 /**
  * Makes a response of what a loader returned: with an ETag, and compressed once where that saves bytes.
  *
- * @throws {TypeError} when the value cannot be sent to everybody: undefined, not JSON, or with a refused header.
+ * @throws {TypeError} when the value cannot be sent to all clients: undefined, not JSON, or with a refused header.
  */
-export async function toReply(value: unknown, compression: boolean): Promise<Reply> {
+export async function toCachedResponse(value: unknown, compression: boolean): Promise<CachedResponse> {
   const content = isContent(value) ? value : undefined;
   const { type, headers = {} } = content ?? { type: 'application/json; charset=utf-8' };
   const body = content ? toBytes(content.body) : toJson(value);
@@ -67,7 +67,7 @@ export async function toReply(value: unknown, compression: boolean): Promise<Rep
   };
 }
 
-/** Nothing else than these fields, and a type with a slash: data that happens to have a body and a type is JSON. */
+/** These fields alone, and a type with a slash: data that happens to have a body and a type is JSON. */
 function isContent(value: unknown): value is Content {
   if (typeof value !== 'object' || value === null || !('body' in value) || !('type' in value)) return false;
   const isKnown = Object.keys(value).every((key) => ['body', 'type', 'headers'].includes(key));
@@ -87,7 +87,7 @@ function toJson(value: unknown): Buffer {
 }
 
 /** Variants that are smaller than the body. */
-async function variantsOf(body: Buffer): Promise<Pick<Reply, 'br' | 'gzip'>> {
+async function variantsOf(body: Buffer): Promise<Pick<CachedResponse, 'br' | 'gzip'>> {
   const params = {
     [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
     [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
@@ -104,17 +104,17 @@ function weakTag(body: Buffer): string {
   return `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
 }
 
-/** Sends a reply: 304 to a client that has it, else in the encoding that the client likes best. */
-export function sendReply(req: Request, res: Response, reply: Reply): void {
-  for (const [name, value] of reply.headers) res.setHeader(name, value);
-  if (reply.isCompressible) res.vary('Accept-Encoding');
+/** Sends it: 304 to a client that has it, else in the encoding that the client prefers. */
+export function sendResponse(req: Request, res: Response, cached: CachedResponse): void {
+  for (const [name, value] of cached.headers) res.setHeader(name, value);
+  if (cached.isCompressible) res.vary('Accept-Encoding');
   if (isConditional(req) && req.fresh) {
     res.status(304).end();
     return;
   }
-  const { body, encoding } = variantFor(req, reply);
+  const { body, encoding } = variantFor(req, cached);
   if (encoding !== undefined) res.setHeader('Content-Encoding', encoding);
-  res.setHeader('Content-Type', reply.type);
+  res.setHeader('Content-Type', cached.type);
   res.setHeader('Content-Length', body.length);
   // Node sends no body with HEAD.
   res.end(body);
@@ -124,19 +124,19 @@ function isConditional({ headers }: Request): boolean {
   return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined;
 }
 
-/** Its types lack the second argument: which of equally liked encodings to take. */
+/** Its types lack the second argument: which of equally preferred encodings to use. */
 type PreferringNegotiator = Negotiator & {
   encoding(available: readonly string[], options: { preferred: readonly string[] }): string | undefined;
 };
 
-/** A client that accepts nothing we have gets the body as it is. */
-function variantFor(req: Request, reply: Reply): { body: Buffer; encoding?: 'br' | 'gzip' } {
-  const { body } = reply;
-  if (reply.br === undefined && reply.gzip === undefined) return { body };
-  const available = (['br', 'gzip'] as const).filter((encoding) => reply[encoding] !== undefined);
+/** A client that accepts none of them gets the body as it is. */
+function variantFor(req: Request, cached: CachedResponse): { body: Buffer; encoding?: 'br' | 'gzip' } {
+  const { body } = cached;
+  if (cached.br === undefined && cached.gzip === undefined) return { body };
+  const available = (['br', 'gzip'] as const).filter((encoding) => cached[encoding] !== undefined);
   const choice = (new Negotiator(req) as PreferringNegotiator).encoding([...available, 'identity'], {
     preferred: available,
   });
   const encoding = available.find((name) => name === choice);
-  return encoding === undefined ? { body } : { body: reply[encoding] ?? body, encoding };
+  return encoding === undefined ? { body } : { body: cached[encoding] ?? body, encoding };
 }

@@ -1,27 +1,34 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../observability/logger.ts';
-import type { Cache, CacheParts, CacheResult, CacheState, Load } from './cache.ts';
-import { UNSURE, type Entry } from './entry.ts';
-import { SingleFlight, type Flight } from './single-flight.ts';
-import { isFresh, Loads, type Call } from './loads.ts';
+import {
+  assertLifetime,
+  NotCacheable,
+  type Cache,
+  type CacheOptions,
+  type CacheParts,
+  type CacheResult,
+  type CacheState,
+  type Load,
+} from './cache.ts';
+import { isFresh, UNCERTAIN, type Entry } from './entry.ts';
+import { Loads, SingleFlight, type Call, type Flight } from './loads.ts';
 import { MemoryEntries } from './memory.ts';
-import { keyName, RedisNames, tagName } from './names.ts';
-import { assertLifetime, NotCacheable, type CacheOptions } from './options.ts';
 import { Purges } from './purges.ts';
-import { SharedEntries, type Found } from './shared.ts';
+import { channelOf, keyName, SharedEntries, tagName, type Found } from './shared.ts';
 
-/** How long memory counts while purges may go unheard, in milliseconds: they must be seen within a second. */
+/** How long memory is used while purges may be missed, in milliseconds: they must show within a second. */
 const UNHEARD_MS = 900;
 
 /** Until the next attempt to refresh a value after one failed, in milliseconds. */
 const BACK_OFF_MS = 1000;
 
-/** Refreshes that fail are told once in so many milliseconds: an outage must not fill the disk. */
+/** Failed refreshes are logged once in this time, in milliseconds: an outage must not fill the disk. */
 const WARN_EVERY_MS = 10_000;
 
 /** Memory first, then Redis, then the load. The contract is in cache.ts. */
-export class LayeredCache implements Cache {
+class LayeredCache implements Cache {
   readonly #memory: MemoryEntries;
+  readonly #redis: CacheParts['redis'];
   readonly #shared: SharedEntries | undefined;
   readonly #purges: Purges | undefined;
   readonly #lookups = new SingleFlight<Found | undefined>();
@@ -29,8 +36,7 @@ export class LayeredCache implements Cache {
   /** Keys whose refresh failed just now. */
   readonly #backOff = new LRUCache<string, true>({ max: 1000, ttl: BACK_OFF_MS });
   readonly #logger: Logger;
-  readonly #onLookup: ((state: CacheState) => void) | undefined;
-  /** When a purge of a name was last heard, in `performance.now()` milliseconds. */
+  /** When a purge of a name was last received, in `performance.now()` milliseconds. */
   readonly #purgedAt = new LRUCache<string, number>({
     max: 10_000,
     dispose: (at, _name, why) => {
@@ -39,35 +45,35 @@ export class LayeredCache implements Cache {
   });
   /** Before this, purges of any name may have been missed. */
   #gapAt = -Infinity;
-  #hasListened = false;
   #isGapPending = false;
+  #hasListened = false;
   #warnedAt = -Infinity;
 
-  constructor(parts: CacheParts) {
-    const { redis, prefix, maxBytes, logger, onLookup } = parts;
-    const names = new RedisNames(prefix);
+  constructor({ redis, subscriber, prefix, maxBytes, logger }: CacheParts) {
     this.#memory = new MemoryEntries(maxBytes);
     this.#logger = logger;
-    this.#onLookup = onLookup;
-    this.#shared = redis && new SharedEntries(redis, names);
+    this.#redis = redis;
+    const shared = redis && new SharedEntries(redis, prefix);
+    this.#shared = shared;
     this.#loads = new Loads({
-      shared: this.#shared,
-      counts: (since) => this.#counts(since),
+      shared,
+      isCurrent: (since) => this.#isCurrent(since),
       keep: (call, entry, since) => {
         this.#keep(call, entry, since);
       },
     });
-    redis?.onChange((up) => {
-      if (!up || !this.#isGapPending) return;
-      this.#isGapPending = false;
-      this.#gapAt = performance.now();
+    redis?.onFailure(() => {
+      this.#loads.flights.markUncertain();
     });
-    this.#purges = redis && this.#listen(parts, redis, names);
-    const doubt = () => {
-      this.#loads.doubtAll();
-    };
-    redis?.onFailure(doubt);
-    redis?.onChange(doubt);
+    redis?.onChange((up) => {
+      this.#loads.flights.markUncertain();
+      if (up && this.#isGapPending) this.#recordGap();
+    });
+    const onPurge = this.#purgeHere.bind(this);
+    const onGap = this.#purgesMissed.bind(this);
+    const channel = channelOf(prefix);
+    this.#purges =
+      redis && shared && new Purges({ redis, subscriber, shared, channel, logger, onPurge, onGap });
   }
 
   async wrap<T>(key: string, options: CacheOptions, load: Load<T>): Promise<T> {
@@ -77,18 +83,18 @@ export class LayeredCache implements Cache {
   async fetch<T>(key: string, options: CacheOptions, load: Load<T>): Promise<CacheResult<T>> {
     assertLifetime(options);
     const held = this.#memory.get(key);
-    const isCurrent = held && held.entry.stamp !== UNSURE && this.#counts(held.verifiedAt);
+    const isCurrent = held && held.entry.stamp !== UNCERTAIN && this.#isCurrent(held.verifiedAt);
     const usable = isCurrent && Date.now() < held.entry.staleUntil;
-    if (usable && isFresh(held.entry)) return this.#result(held.entry, 'HIT');
+    if (usable && isFresh(held.entry)) return resultOf(held.entry, 'HIT');
 
     const names = [keyName(key), ...[...new Set(options.tags)].sort().map(tagName)];
     const call: Call = { key, options, names, load };
     const found = usable ? { entry: held.entry, stamp: '' } : await this.#lookUp(call);
-    const entry = found ? found.entry : this.#unsure(key);
-    if (!entry) return this.#result(await this.#loads.run(call, found), 'MISS');
-    if (isFresh(entry)) return this.#result(entry, 'HIT');
+    const entry = found ? found.entry : this.#uncertain(key);
+    if (!entry) return resultOf(await this.#loads.run(call, found), 'MISS');
+    if (isFresh(entry)) return resultOf(entry, 'HIT');
     this.#refresh(call);
-    return this.#result(entry, 'STALE');
+    return resultOf(entry, 'STALE');
   }
 
   purgeKey(key: string): Promise<boolean> {
@@ -108,24 +114,19 @@ export class LayeredCache implements Cache {
     this.#memory.clear();
   }
 
-  #result<T>(entry: Entry, state: CacheState): CacheResult<T> {
-    this.#onLookup?.(state);
-    return { value: entry.value as T, state, storedAt: entry.storedAt };
-  }
-
-  /** What was loaded less than a second ago, for when Redis gives no word: then not each request loads. */
-  #unsure(key: string): Entry | undefined {
+  /** What was loaded less than a second ago, for when Redis is away: then not each request loads. */
+  #uncertain(key: string): Entry | undefined {
     const held = this.#memory.get(key);
     const isRecent = held && held.verifiedAt > performance.now() - UNHEARD_MS;
-    return isRecent && held.entry.stamp === UNSURE && isFresh(held.entry) ? held.entry : undefined;
+    return isRecent && held.entry.stamp === UNCERTAIN && isFresh(held.entry) ? held.entry : undefined;
   }
 
   /** Asks Redis. Several callers ask once. */
   #lookUp(call: Call): Promise<Found | undefined> {
     const shared = this.#shared;
     if (!shared) return Promise.resolve(undefined);
-    const mayJoin = ({ startedAt }: Flight) => this.#counts(startedAt);
-    return this.#lookups.join(call.key, call.names, mayJoin, async (flight) => {
+    const mayJoin = ({ startedAt }: Flight) => this.#isCurrent(startedAt);
+    return this.#lookups.join(call, mayJoin, async (flight) => {
       const found = await shared.find(call.key, call.names);
       if (found?.entry && !flight.purged) this.#keep(call, found.entry, flight.startedAt);
       return found;
@@ -133,7 +134,7 @@ export class LayeredCache implements Cache {
   }
 
   #refresh(call: Call): void {
-    if (this.#backOff.has(call.key) || this.#loads.isLoading(call.key)) return;
+    if (this.#backOff.has(call.key) || this.#loads.flights.has(call.key)) return;
     this.#loads.refresh(call).then(
       (done) => {
         if (!done) this.#backOff.set(call.key, true);
@@ -152,45 +153,17 @@ export class LayeredCache implements Cache {
   #warn(fields: object): void {
     if (performance.now() < this.#warnedAt + WARN_EVERY_MS) return;
     this.#warnedAt = performance.now();
-    this.#logger.warn(fields, 'a stale value could not be refreshed; it is given out until it ends');
+    this.#logger.warn(fields, 'cannot refresh a stale value; it is used until it expires');
   }
 
   #keep({ key, names }: Call, entry: Entry, verifiedAt: number): void {
     this.#memory.set(key, { entry, names, verifiedAt });
   }
 
-  /** Whether what was right at this time is so still: every purge since then has been heard, or it was just now. */
-  #counts(since: number): boolean {
+  /** Whether what was right at this time still is: every purge since then has been received, or it was just now. */
+  #isCurrent(since: number): boolean {
     if (!this.#purges) return true;
-    return Math.max(since, this.#purges.heardUntil) > performance.now() - UNHEARD_MS;
-  }
-
-  #listen(parts: CacheParts, redis: NonNullable<CacheParts['redis']>, names: RedisNames): Purges {
-    return new Purges({
-      redis,
-      names,
-      subscriber: parts.subscriber,
-      logger: parts.logger,
-      onPurge: (name) => {
-        this.#purgeHere(name);
-      },
-      onGap: () => {
-        if (this.#hasListened) this.#markGap(redis);
-        this.#hasListened = true;
-        this.#memory.clear();
-        this.#lookups.purgeAll();
-        this.#loads.purgeAll();
-      },
-    });
-  }
-
-  /**
-   * Where commands are still cut off, nothing more is known than a moment ago, when nothing was heard either: what a
-   * repository falls back to counts until they are back, and has to be read anew then.
-   */
-  #markGap(redis: NonNullable<CacheParts['redis']>): void {
-    if (redis.isUp()) this.#gapAt = performance.now();
-    else this.#isGapPending = true;
+    return Math.max(since, this.#purges.receivedUntil) > performance.now() - UNHEARD_MS;
   }
 
   async #purge(name: string): Promise<boolean> {
@@ -203,8 +176,30 @@ export class LayeredCache implements Cache {
     this.#purgedAt.set(name, performance.now());
     this.#memory.purge(name);
     this.#lookups.purge(name);
-    this.#loads.purge(name);
+    this.#loads.flights.purge(name);
   }
+
+  /** This process listens again, or for the first time, when it had no entries yet. */
+  #purgesMissed(): void {
+    if (this.#hasListened) this.#recordGap();
+    this.#hasListened = true;
+    this.#memory.clear();
+    this.#lookups.purge();
+    this.#loads.flights.purge();
+  }
+
+  /**
+   * While commands are still cut off, nothing can be read anew: what a repository falls back to is used until they are
+   * back. The gap counts from then.
+   */
+  #recordGap(): void {
+    this.#isGapPending = this.#redis?.isUp() !== true;
+    if (!this.#isGapPending) this.#gapAt = performance.now();
+  }
+}
+
+function resultOf<T>(entry: Entry, state: CacheState): CacheResult<T> {
+  return { value: entry.value as T, state, storedAt: entry.storedAt };
 }
 
 export function createCache(parts: CacheParts): Cache {

@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Entry } from './entry.ts';
 
-/** An entry in this process, and since when it is known to be right, in `performance.now()` milliseconds. */
+/** An entry in this process, and when it was last known to be right, in `performance.now()` milliseconds. */
 export interface Held {
   readonly entry: Entry;
   readonly verifiedAt: number;
-  /** The names a purge may call it by: its key and its tags. */
+  /** What it may be purged by: its key and its tags. */
   readonly names: readonly string[];
 }
 
@@ -15,7 +15,7 @@ const ENTRY_BYTES = 1500;
 /** The entries of this process: the least recently used go when they take more than `maxBytes` together. */
 export class MemoryEntries {
   readonly #entries: LRUCache<string, Held>;
-  /** Which keys a name stands for, so that a purge need not look at every entry. */
+  /** The keys that a name stands for, so that a purge need not look at every entry. */
   readonly #keysByName = new Map<string, Set<string>>();
 
   constructor(maxBytes: number) {
@@ -34,7 +34,7 @@ export class MemoryEntries {
 
   set(key: string, held: Held): void {
     this.#entries.set(key, held);
-    // An entry larger than the whole cache is not taken.
+    // An entry larger than the whole cache is not stored.
     if (!this.#entries.has(key)) return;
     for (const name of held.names) {
       const keys = this.#keysByName.get(name);

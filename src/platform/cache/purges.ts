@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { outageLog, type OutageLog } from '../observability/outage-log.ts';
+import { EventEmitter, once } from 'node:events';
 import type { Logger } from '../observability/logger.ts';
-import type { RedisNames } from './names.ts';
-import { VERSION_SECONDS } from './shared.ts';
+import { outageLog, type OutageLog } from '../observability/outage-log.ts';
 import type { RedisConnection } from '../redis/connection.ts';
+import type { SharedEntries } from './shared.ts';
 
 /** How often the channel is tried, in milliseconds: three times before it counts as silent. */
 const TICK_MS = 300;
 
-/** So many heartbeats that went out and did not come in: the connection is open but dead. */
-const UNHEARD_LIMIT = 6;
+/** With more heartbeats than this sent and not received, the connection is open but dead. */
+const MAX_MISSED = 6;
 
 /**
- * How long purges wait that a Redis refused which is there, in milliseconds: doubling from a second. A replica, or one
- * without memory, may refuse for hours, and each try may cost the connection (redis/client.ts).
+ * Until purges that Redis refused are sent again, in milliseconds: doubling from a second. A replica, or a server without
+ * memory, may refuse for hours, and each attempt may cost the connection (redis/client.ts).
  */
 const FIRST_RETRY_MS = 1000;
 const MAX_RETRY_MS = 30_000;
@@ -24,13 +24,14 @@ const MAX_RETRY_MS = 30_000;
  */
 const WAIT_MS = 700;
 
-/** More purges than this are not remembered while Redis is away. */
+/** No more purges than this are remembered while Redis is away. */
 const MAX_PENDING = 10_000;
 
 export interface PurgeParts {
   readonly redis: RedisConnection;
   readonly subscriber: RedisConnection | undefined;
-  readonly names: RedisNames;
+  readonly shared: SharedEntries;
+  readonly channel: string;
   readonly logger: Logger;
   /** A key or tag was purged, here or elsewhere. */
   readonly onPurge: (name: string) => void;
@@ -39,12 +40,11 @@ export interface PurgeParts {
 }
 
 /**
- * Tells purges to every process, and hears theirs.
+ * Sends purges to every process, and receives theirs.
  *
- * A published message is lost on whoever is not listening, and a dead connection may look like a quiet one. So each
- * process sends itself heartbeats through the same channel: what it holds in memory counts without a look at Redis
- * only while they come back. On a Cluster they prove nothing, because ioredis changes its subscriber connection there
- * without a word.
+ * A published message is lost for those who are not listening, and a dead connection may look like a quiet one. So each
+ * process sends itself heartbeats through Redis: while they come back, its entries in memory need no look into Redis. On
+ * a Cluster they prove nothing, because ioredis replaces its subscriber connection there without an event.
  */
 export class Purges {
   readonly #parts: PurgeParts;
@@ -53,22 +53,22 @@ export class Purges {
   readonly #log: OutageLog;
   /** Purges that Redis was not there for, or refused. */
   readonly #pending = new Set<string>();
-  /** Who waits until Redis has a name. */
-  readonly #waiting = new Map<string, Set<() => void>>();
+  /** An event per name that Redis has. */
+  readonly #sent = new EventEmitter().setMaxListeners(0);
   #retryMs = FIRST_RETRY_MS;
   #retryAt = 0;
-  #listening = false;
-  #subscribing = false;
-  #heardUntil = -Infinity;
-  #unheard = 0;
+  #isListening = false;
+  #isSubscribing = false;
+  #receivedUntil = -Infinity;
+  #missed = 0;
 
   constructor(parts: PurgeParts) {
     this.#parts = parts;
     this.#log = outageLog(parts.logger, {
       failed: 'a cache purge waits for redis',
-      worked: 'redis takes cache purges again',
+      worked: 'redis accepts cache purges again',
     });
-    this.#heartbeats = `${parts.names.channel}:${randomUUID()}`;
+    this.#heartbeats = `${parts.channel}:${randomUUID()}`;
     const { redis, subscriber } = parts;
     redis.onChange((up) => {
       if (up) void this.#sendPending();
@@ -78,7 +78,7 @@ export class Purges {
       if (up) void this.#listen(subscriber);
     });
     subscriber?.client.on('message', (channel: string, message: string) => {
-      this.#hear(channel, message);
+      this.#receive(channel, message);
     });
     this.#timer = setInterval(() => {
       this.#tick();
@@ -86,14 +86,14 @@ export class Purges {
     this.#tick();
   }
 
-  /** `performance.now()` up to which every purge has certainly been heard. */
-  get heardUntil(): number {
-    return this.#heardUntil;
+  /** `performance.now()` up to which every purge has certainly been received. */
+  get receivedUntil(): number {
+    return this.#receivedUntil;
   }
 
   /**
-   * Resolves with true when Redis has it; with false where it can't be reached: then it is sent as soon as that is back.
-   * Never fails.
+   * Resolves with true when Redis has it; with false where Redis cannot be reached: then it is sent once that is back.
+   * Never rejects.
    */
   async send(name: string): Promise<boolean> {
     const { redis, onPurge } = this.#parts;
@@ -101,45 +101,32 @@ export class Purges {
     onPurge(name);
     if (!redis.isUp()) this.#postpone(name, new Error('redis is away'));
     else if (await this.#publish(name)) return true;
-    return this.#taken(name, until - performance.now());
+    const signal = AbortSignal.timeout(Math.max(0, Math.round(until - performance.now())));
+    return once(this.#sent, name, { signal }).then(
+      () => true,
+      () => false,
+    );
   }
 
-  /** Whether Redis takes the name within this time. */
-  #taken(name: string, ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const waiting = this.#waiting.get(name) ?? new Set();
-      this.#waiting.set(name, waiting);
-      const end = (taken: boolean) => {
-        clearTimeout(timer);
-        waiting.delete(done);
-        if (waiting.size === 0) this.#waiting.delete(name);
-        resolve(taken);
-      };
-      const done = () => {
-        end(true);
-      };
-      const timer = setTimeout(() => {
-        end(false);
-      }, ms);
-      waiting.add(done);
-    });
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#stopListening();
+    const { subscriber, channel } = this.#parts;
+    if (!subscriber?.isUp()) return;
+    await subscriber.client.unsubscribe(channel, this.#heartbeats).catch(() => undefined);
   }
 
-  /** @returns whether Redis took it. */
+  /** @returns whether Redis has it. */
   async #publish(name: string): Promise<boolean> {
-    const { redis, names, onPurge } = this.#parts;
-    const { client } = redis;
+    const { redis, shared, channel, onPurge } = this.#parts;
     try {
-      await client.set(names.version(name), randomUUID(), 'EX', VERSION_SECONDS);
-      // Only now: who hears it looks the version up.
-      await Promise.all([
-        client.publish(names.channel, JSON.stringify(name)),
-        name.startsWith('k:') && client.unlink(names.entry(name.slice(2))),
-      ]);
-      // Between the first time and the new version, somebody may have put the old entry back into memory.
+      await shared.invalidate(name);
+      // Only now: a process that receives it looks the version up.
+      await redis.client.publish(channel, JSON.stringify(name));
+      // Between the first time and the new version, the old entry may have been put back into memory.
       onPurge(name);
       this.#log.worked();
-      for (const done of [...(this.#waiting.get(name) ?? [])]) done();
+      this.#sent.emit(name);
       return true;
     } catch (error) {
       this.#postpone(name, error);
@@ -152,82 +139,73 @@ export class Purges {
     if (this.#pending.size < MAX_PENDING) this.#pending.add(name);
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#stopListening();
-    const { subscriber, names } = this.#parts;
-    if (!subscriber?.isUp()) return;
-    await subscriber.client.unsubscribe(names.channel, this.#heartbeats).catch(() => undefined);
-  }
-
-  #tick(): void {
-    const { redis, subscriber } = this.#parts;
-    if (redis.isUp()) {
-      void this.#sendPending();
-      if (this.#listening) void this.#beat(redis);
-    }
-    if (!subscriber?.isUp()) return;
-    if (!this.#listening) void this.#listen(subscriber);
-    if (this.#unheard <= UNHEARD_LIMIT) return;
-    this.#unheard = 0;
-    this.#parts.logger.warn('the connection for cache purges has gone silent; connecting anew');
-    subscriber.client.disconnect(true);
-  }
-
-  async #listen({ client }: RedisConnection): Promise<void> {
-    if (this.#subscribing) return;
-    this.#subscribing = true;
-    try {
-      await client.subscribe(this.#parts.names.channel, this.#heartbeats);
-      this.#parts.onGap();
-      this.#listening = true;
-    } catch {
-      // The next tick tries again.
-    } finally {
-      this.#subscribing = false;
-    }
-  }
-
-  #stopListening(): void {
-    this.#listening = false;
-    this.#heardUntil = -Infinity;
-    this.#unheard = 0;
-  }
-
-  async #beat({ client }: RedisConnection): Promise<void> {
-    try {
-      await client.publish(this.#heartbeats, String(performance.now()));
-      this.#unheard++;
-    } catch {
-      // Redis is away: nothing is heard, and that is right.
-    }
-  }
-
-  #hear(channel: string, message: string): void {
-    if (channel === this.#parts.names.channel) this.#parts.onPurge(nameIn(message));
-    else if (channel === this.#heartbeats && this.#listening) {
-      this.#unheard = 0;
-      const certain = this.#parts.subscriber?.client.isCluster !== true;
-      if (certain) this.#heardUntil = Number(message);
-    }
-  }
-
   async #sendPending(): Promise<void> {
     if (this.#pending.size === 0 || performance.now() < this.#retryAt) return;
     const names = [...this.#pending];
     this.#pending.clear();
     for (const name of names) this.#parts.onPurge(name);
-    const taken = await Promise.all(names.map((name) => this.#publish(name)));
-    if (taken.every(Boolean)) {
+    const sent = await Promise.all(names.map((name) => this.#publish(name)));
+    if (sent.every(Boolean)) {
       this.#retryMs = FIRST_RETRY_MS;
       return;
     }
     this.#retryAt = performance.now() + this.#retryMs;
     this.#retryMs = Math.min(2 * this.#retryMs, MAX_RETRY_MS);
   }
+
+  #tick(): void {
+    const { redis, subscriber, logger } = this.#parts;
+    if (redis.isUp()) {
+      void this.#sendPending();
+      if (this.#isListening) void this.#sendHeartbeat(redis);
+    }
+    if (!subscriber?.isUp()) return;
+    if (!this.#isListening) void this.#listen(subscriber);
+    if (this.#missed <= MAX_MISSED) return;
+    this.#missed = 0;
+    logger.warn('the connection for cache purges is silent; reconnecting');
+    subscriber.client.disconnect(true);
+  }
+
+  async #listen({ client }: RedisConnection): Promise<void> {
+    if (this.#isSubscribing) return;
+    this.#isSubscribing = true;
+    try {
+      await client.subscribe(this.#parts.channel, this.#heartbeats);
+      this.#parts.onGap();
+      this.#isListening = true;
+    } catch {
+      // The next tick tries again.
+    } finally {
+      this.#isSubscribing = false;
+    }
+  }
+
+  #stopListening(): void {
+    this.#isListening = false;
+    this.#receivedUntil = -Infinity;
+    this.#missed = 0;
+  }
+
+  async #sendHeartbeat({ client }: RedisConnection): Promise<void> {
+    try {
+      await client.publish(this.#heartbeats, String(performance.now()));
+      this.#missed++;
+    } catch {
+      // Redis is away: none comes back, which is right.
+    }
+  }
+
+  #receive(channel: string, message: string): void {
+    if (channel === this.#parts.channel) this.#parts.onPurge(nameIn(message));
+    else if (channel === this.#heartbeats && this.#isListening) {
+      this.#missed = 0;
+      if (!this.#parts.redis.client.isCluster) this.#receivedUntil = Number(message);
+    }
+  }
 }
 
-/** A message that is none of ours must not end the process. */
+/** A foreign message must not end the process. */
 function nameIn(message: string): string {
   try {
     return String(JSON.parse(message));

@@ -1,13 +1,12 @@
 import type { Request, RequestHandler } from 'express';
 import type { Metrics } from '../observability/metrics.ts';
-import { NotCacheable, type Cache } from './cache.ts';
-import { assertLifetime } from './options.ts';
+import { assertLifetime, NotCacheable, type Cache } from './cache.ts';
+import { sendResponse, toCachedResponse, type CachedResponse } from './cached-response.ts';
 import { HttpError } from '../http/errors.ts';
 import { normalizeError } from '../http/normalize-error.ts';
 import { wrap } from '../http/wrap.ts';
-import { sendReply, toReply, type Reply } from './reply.ts';
 
-export type { Content } from './reply.ts';
+export type { Content } from './cached-response.ts';
 
 /** What a loader sees of a request: exactly what the key is made of. */
 export interface LoaderInput {
@@ -20,7 +19,7 @@ export interface LoaderInput {
 }
 
 /**
- * Makes a response: JSON, or a `Content`. It runs for everybody who asks for the same, and also when nobody waits.
+ * Makes a response: JSON, or a `Content`. It runs for all clients that ask for the same, and also when nobody waits.
  * `signal` fires when the load has taken as long as a request may.
  */
 export type Loader = (input: LoaderInput & { readonly signal: AbortSignal }) => unknown;
@@ -34,7 +33,7 @@ export interface CachedOptions {
   readonly tags?: readonly string[] | ((input: LoaderInput) => readonly string[]);
   /** Request headers that the loader reads. Each combination of their values is stored. */
   readonly vary?: readonly string[];
-  /** Seconds for which a browser may use it without asking. No purge reaches it there. Default 0. */
+  /** Seconds for which a browser may use it without asking. No purge reaches a browser. Default 0. */
   readonly maxAge?: number;
 }
 
@@ -59,12 +58,11 @@ const MAX_BODY_BYTES = 1024 * 1024;
  * docs/use-the-cache.md.
  *
  * The loader sees no cookie, no session and no address, so no response can hold anything of one client. Errors are not
- * stored; one below 500 also drops what is stored, because it says that this is no longer so. A client's own
- * `Cache-Control: no-cache` loads nothing anew, or anybody could switch the cache off.
+ * stored; one below 500 also drops what is stored, because that is no longer true. A client's own
+ * `Cache-Control: no-cache` loads nothing anew, or any client could disable the cache.
  */
 export function responseCache({ cache, compression, timeoutMs, ...parts }: ResponseCacheParts): Cached {
   const isPersonal = personalRequests(parts.sessionCookies);
-  const count = counters(parts.metrics);
 
   return (options, loader) => {
     assertLifetime(options);
@@ -75,9 +73,9 @@ export function responseCache({ cache, compression, timeoutMs, ...parts }: Respo
     const serve = wrap(async (req, res) => {
       const input = inputOf(req, vary);
       const lifetime = { ttl, stale, tags: typeof tags === 'function' ? tags(input) : tags };
-      const load = () => loadReply(loader, input, { compression, timeoutMs });
+      const load = () => loadResponse(loader, input, { compression, timeoutMs });
       const { value, state, storedAt } = await cache.fetch(keyOf(input), lifetime, load).catch(notStored);
-      count[state]();
+      parts.metrics?.cacheLookups.inc({ state: state.toLowerCase() });
       if (res.destroyed) return;
       // Set already where the route is behind a session.
       if (!res.hasHeader('Cache-Control'))
@@ -85,7 +83,7 @@ export function responseCache({ cache, compression, timeoutMs, ...parts }: Respo
       for (const name of options.vary ?? []) res.vary(name);
       res.setHeader('X-Cache', state);
       if (state !== 'MISS') res.setHeader('Age', ageOf(storedAt));
-      sendReply(req, res, value);
+      sendResponse(req, res, value);
     });
     return (req, res, next) => {
       if (req.method === 'GET' || req.method === 'HEAD') serve(req, res, next);
@@ -109,30 +107,30 @@ function keyOf({ path, query, headers }: LoaderInput): string {
   const parameters = Object.keys(query).sort();
   const values = Object.values(headers);
   if (parameters.length === 0 && values.length === 0) return path;
-  // The path comes first: the log names a key up to its question mark.
+  // The path comes first: the log has a key up to its question mark.
   return `${path}?${JSON.stringify([parameters.map((name) => [name, query[name]]), values])}`;
 }
 
-/** The loaded response goes to those who wait for it, and is forgotten. */
+/** The loaded response goes to those who wait for it, and is not stored. */
 class NotStored extends NotCacheable {
-  readonly reply: Reply | undefined;
+  readonly response: CachedResponse | undefined;
 
-  constructor({ reply, cause }: { reply?: Reply; cause?: unknown }) {
+  constructor({ response, cause }: { response?: CachedResponse; cause?: unknown }) {
     super('not stored', { cause });
-    this.reply = reply;
+    this.response = response;
   }
 }
 
-async function loadReply(
+async function loadResponse(
   loader: Loader,
   input: LoaderInput,
   { compression, timeoutMs }: Pick<ResponseCacheParts, 'compression' | 'timeoutMs'>,
-): Promise<Reply> {
+): Promise<CachedResponse> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const reply = await toReply(await loader({ ...input, signal }), compression);
-    if (reply.body.length > MAX_BODY_BYTES) throw new NotStored({ reply });
-    return reply;
+    const response = await toCachedResponse(await loader({ ...input, signal }), compression);
+    if (response.body.length > MAX_BODY_BYTES) throw new NotStored({ response });
+    return response;
   } catch (cause) {
     if (cause instanceof NotStored) throw cause;
     if (signal.aborted) throw new HttpError('DEADLINE_EXCEEDED', { headers: { 'Retry-After': '1' }, cause });
@@ -143,8 +141,8 @@ async function loadReply(
 /** @throws what the loader threw. */
 function notStored(error: unknown) {
   if (!(error instanceof NotStored)) throw error;
-  if (!error.reply) throw error.cause;
-  return { value: error.reply, state: 'MISS' as const, storedAt: Date.now() };
+  if (!error.response) throw error.cause;
+  return { value: error.response, state: 'MISS' as const, storedAt: Date.now() };
 }
 
 /**
@@ -164,19 +162,10 @@ function ageOf(storedAt: number): number {
   return Math.max(0, Math.floor((Date.now() - storedAt) / 1000));
 }
 
-/** No shared cache in front may keep what a logged-in client was sent: it could serve it to guests where it is guarded. */
+/** No shared cache in front may store what a logged-in client was sent: it could serve it to guests where it is guarded. */
 function personalRequests(sessionCookies: readonly string[]): (req: Request) => boolean {
   const names = sessionCookies.map((name) => name.replace(/[^\w-]/g, '\\$&'));
   const session = new RegExp(`(?:^|[;,\\s])(?:${names.join('|')})\\s*=`);
   return ({ headers: { authorization, cookie } }) =>
     authorization !== undefined || (cookie !== undefined && names.length > 0 && session.test(cookie));
-}
-
-/** Resolved once: finding a counter by its label costs more than counting. */
-function counters(metrics: Pick<Metrics, 'cacheLookups'> | undefined) {
-  const counter = (state: string) => {
-    const child = metrics?.cacheLookups.labels(state);
-    return () => child?.inc();
-  };
-  return { HIT: counter('hit'), STALE: counter('stale'), MISS: counter('miss') };
 }

@@ -1,53 +1,61 @@
-import { randomUUID } from 'node:crypto';
-import { decode, type Entry } from './entry.ts';
-import { claim, type Lock } from './lock.ts';
-import type { RedisNames } from './names.ts';
+import { createHash, randomUUID } from 'node:crypto';
 import type { RedisClient } from '../redis/client.ts';
 import type { RedisConnection } from '../redis/connection.ts';
+import { MAX_LIFETIME_SECONDS } from './cache.ts';
+import { decode, type Entry } from './entry.ts';
+import { claim, type Lock } from './lock.ts';
 
-/** ttl and stale together, in seconds: versions must outlive every entry. */
-export const MAX_LIFETIME_SECONDS = 24 * 60 * 60;
-/** An hour more, for loads that were under way. */
-export const VERSION_SECONDS = MAX_LIFETIME_SECONDS + 60 * 60;
+/** Versions outlive every entry, by an hour for loads that were under way. */
+const VERSION_SECONDS = MAX_LIFETIME_SECONDS + 60 * 60;
 
-/** After a command that timed out, Redis is left alone for so long, in milliseconds: one request waits, not all. */
-const REST_MS = 1000;
+/** After a command that timed out, Redis is not asked for this time, in milliseconds: one request waits, not all. */
+const PAUSE_MS = 1000;
 
-/** Redis carries out one command at a time: moving more than this would hold up everybody else's. */
+/** Redis carries out one command at a time: a larger entry would hold up all others. */
 const MAX_ENTRY_BYTES = 8 * 1024 * 1024;
+
+/** Counts up when the layout of an entry changes, so that old and new processes do not read each other's. */
+const LAYOUT = 1;
+
+/** What a purge names: a key, or a tag. The same text may be both. */
+export const keyName = (key: string): string => `k:${key}`;
+export const tagName = (tag: string): string => `t:${tag}`;
+
+/** The channel of purges. */
+export const channelOf = (prefix: string): string => `${prefix}cache:${LAYOUT}:purge`;
 
 export interface Found {
   readonly entry: Entry | undefined;
-  /** The versions of the key and the tags right now. */
+  /** The current versions of the key and the tags. */
   readonly stamp: string;
 }
 
 /**
- * The entries all processes share, in Redis. Whatever Redis does, nothing here fails: `undefined` is "it is away".
+ * The entries that all processes share, in Redis. Nothing here fails: `undefined` means that Redis is away.
  *
- * A purge deletes no entries; it gives its key or tag a new version. An entry counts only while the versions it was
- * loaded under are the current ones, so a load that began before a purge can't bring old data back.
- * Each command names one key, so that it all works on a Redis Cluster.
+ * A purge deletes no tagged entries; it gives its key or tag a new version. An entry is valid only while the versions it
+ * was loaded under are the current ones, so a load that began before a purge cannot bring old data back.
+ * Each command names one key, so that all of it works on a Redis Cluster.
  */
 export class SharedEntries {
   readonly #redis: RedisConnection;
-  readonly #names: RedisNames;
-  #restUntil = -Infinity;
+  readonly #prefix: string;
+  #pausedUntil = -Infinity;
 
-  constructor(redis: RedisConnection, names: RedisNames) {
+  constructor(redis: RedisConnection, prefix: string) {
     this.#redis = redis;
-    this.#names = names;
+    this.#prefix = `${prefix}cache:${LAYOUT}:`;
     redis.onChange(() => {
-      this.#restUntil = -Infinity;
+      this.#pausedUntil = -Infinity;
     });
   }
 
   /** @param names - what the entry may be purged by: its key first, then its tags. */
-  async find(key: string, [own, ...tags]: readonly string[]): Promise<Found | undefined> {
+  async find(key: string, [own = '', ...tags]: readonly string[]): Promise<Found | undefined> {
     return this.#attempt(async (client) => {
       const [bytes, ...versions] = await Promise.all([
-        client.getBuffer(this.#names.entry(key)),
-        client.get(this.#names.version(own ?? '')),
+        client.getBuffer(this.#entry(key)),
+        client.get(this.#version(own)),
         ...tags.map((tag) => this.#tagVersion(client, tag)),
       ]);
       const stamp = versions.map((version) => version ?? '').join('.');
@@ -56,20 +64,42 @@ export class SharedEntries {
     });
   }
 
-  /** Keeps an entry until it is no longer even stale. */
+  /** Stores an entry until it is no longer even stale. */
   async store(key: string, names: readonly string[], entry: Entry, bytes: Buffer): Promise<void> {
     const lifetimeMs = entry.staleUntil - Date.now();
     if (lifetimeMs < 1 || bytes.length > MAX_ENTRY_BYTES) return;
     await this.#attempt((client) =>
       Promise.all([
-        client.set(this.#names.entry(key), bytes, 'PX', Math.ceil(lifetimeMs)),
-        ...names.slice(1).map((tag) => client.expire(this.#names.version(tag), VERSION_SECONDS)),
+        client.set(this.#entry(key), bytes, 'PX', Math.ceil(lifetimeMs)),
+        ...names.slice(1).map((tag) => client.expire(this.#version(tag), VERSION_SECONDS)),
       ]),
     );
   }
 
+  /** Each version has a lock of its own: a load from before a purge must not hold up the one after it. */
   async claim(key: string, stamp: string): Promise<Lock | 'busy' | 'failed' | undefined> {
-    return this.#attempt((client) => claim(client, this.#names.lock(key, stamp)));
+    return this.#attempt((client) => claim(client, `${this.#prefix}lock:${short(key)}:${stamp}`));
+  }
+
+  /**
+   * Makes every entry of this name invalid.
+   *
+   * @throws what ioredis throws when Redis does not respond, or refuses.
+   */
+  async invalidate(name: string): Promise<void> {
+    const { client } = this.#redis;
+    await Promise.all([
+      client.set(this.#version(name), randomUUID(), 'EX', VERSION_SECONDS),
+      name.startsWith('k:') && client.unlink(this.#entry(name.slice(2))),
+    ]);
+  }
+
+  #entry(key: string): string {
+    return `${this.#prefix}entry:${short(key)}`;
+  }
+
+  #version(name: string): string {
+    return `${this.#prefix}version:${short(name)}`;
   }
 
   /**
@@ -77,21 +107,28 @@ export class SharedEntries {
    * every entry from before the tag's first purge. A key needs none: its purge deletes the entry.
    */
   async #tagVersion(client: RedisClient, tag: string): Promise<string> {
-    const name = this.#names.version(tag);
+    const name = this.#version(tag);
     const version = await client.get(name);
     if (version) return version;
     await client.set(name, randomUUID(), 'EX', VERSION_SECONDS, 'NX');
-    // Another process may have been first. If it is gone again, one that matches nothing will do.
+    // Another process may have been first. If it is gone again, use one that matches nothing.
     return (await client.get(name)) ?? randomUUID();
   }
 
   async #attempt<T>(work: (client: RedisClient) => Promise<T>): Promise<T | undefined> {
-    if (!this.#redis.isUp() || performance.now() < this.#restUntil) return undefined;
+    if (!this.#redis.isUp() || performance.now() < this.#pausedUntil) return undefined;
     try {
       return await work(this.#redis.client);
     } catch (error) {
-      if ((error as Error).message === 'Command timed out') this.#restUntil = performance.now() + REST_MS;
+      if ((error as Error).message === 'Command timed out') this.#pausedUntil = performance.now() + PAUSE_MS;
       return undefined;
     }
   }
+}
+
+/** Readable where possible; else a hash, so that neither length nor odd characters of a key reach Redis. */
+function short(text: string): string {
+  if (/^[\x21-\x7e]{1,200}$/.test(text)) return `=${text}`;
+  // JSON, because UTF-8 writes different lone surrogates as the same bytes.
+  return `#${createHash('sha256').update(JSON.stringify(text)).digest('base64url')}`;
 }

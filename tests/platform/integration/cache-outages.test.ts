@@ -167,7 +167,7 @@ describeWithRedisServer('while Redis', () => {
         expect(said('redis is down').length).toBeLessThanOrEqual(2);
         await b.redis.client.call(...(accept as [string]));
         await until(async () => (await b.cache.wrap('key', options, () => 'new')) === 'new', 10_000);
-        expect(said('redis takes cache purges again')).toHaveLength(1);
+        expect(said('redis accepts cache purges again')).toHaveLength(1);
       } finally {
         await c.close();
       }
