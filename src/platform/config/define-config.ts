@@ -1,50 +1,46 @@
-import type * as v from 'valibot';
-import { complete, controlSocketOf, controlSocketProblems } from './complete.ts';
+import * as v from 'valibot';
+import { controlSocketProblems, problemsOf, warningsOf } from './checks.ts';
 import { ConfigError } from './config-error.ts';
-import { generatedValues } from './development-secrets.ts';
+import { generateSecrets } from './development-secrets.ts';
 import { projectPath } from './paths.ts';
-import { productionProblems } from './production-checks.ts';
-import { misspeltNames, readValues, type Environment } from './read-values.ts';
-import { platformSettings, type PlatformConfig, type PlatformValues } from './settings.ts';
-import { warningsOf } from './warnings.ts';
+import { readValues, type Environment } from './read-values.ts';
+import { complete, platformSettings } from './settings.ts';
+import type { PlatformConfig, PlatformValues } from './settings.ts';
 
 /** In the project's folder, or the release's: the working directory is whatever a supervisor or cron makes it. */
 const DOTENV_FILE = projectPath('.env');
 const DEVELOPMENT_SECRETS_FILE = projectPath('node_modules', '.cache', 'development-secrets.json');
 
 type Settings = Readonly<Record<string, v.GenericSchema>>;
-type ValuesOf<Own extends Settings> = { readonly [Key in keyof Own]: v.InferOutput<Own[Key]> };
 
 /** The whole configuration of an app with these settings of its own. */
-export type ConfigWith<Own extends Settings> = PlatformConfig & ValuesOf<Own>;
+type ConfigWith<Own extends Settings> = PlatformConfig & {
+  readonly [Key in keyof Own]: v.InferOutput<Own[Key]>;
+};
 
-/** What there is to know about an app's own settings beside their schemas. */
-export interface OwnRules<Own extends Settings> {
+/** Lines about values that are valid one by one. `given` has neither defaults nor what was generated. */
+type Rule<Config> = (config: Config, given: Partial<Config>) => string[];
+
+interface OwnRules<Own extends Settings> {
   /** Settings that are generated for development where nobody sets them, and kept for the next start. */
   readonly generated?: { readonly [Key in keyof Own]?: () => string };
-  /** What is wrong with values that are valid one by one: a line per problem, with the variable and how to fix it. */
-  readonly problems?: (config: ConfigWith<Own>, given: Partial<ConfigWith<Own>>) => string[];
-  /** What the log is to say at the start. */
-  readonly notices?: (config: ConfigWith<Own>, given: Partial<ConfigWith<Own>>) => string[];
+  /** One line per problem, with the variable and how to fix it. */
+  readonly problems?: Rule<ConfigWith<Own>>;
+  /** Lines for the log at the start. */
+  readonly notices?: Rule<ConfigWith<Own>>;
 }
 
-/** A configuration, and all there is to say about it. */
+/** A configuration, and everything to report about it. */
 export interface ConfigReport<Config = PlatformConfig> {
   /** Complete, and valid when there are no problems. */
   readonly config: Config;
-  /** What was given, valid by itself, without defaults that depend on other keys. */
-  readonly given: Partial<Config>;
   /** A line for each reason not to start with it; never a value, which may be a secret. */
   readonly problems: readonly string[];
   /** A line for each thing that is allowed and is rarely meant. */
   readonly warnings: readonly string[];
-  /** What the log is to say at the start. */
+  /** Lines for the log at the start. */
   readonly notices: readonly string[];
-  /**
-   * What was generated outside of production, as variables for the workers of a cluster: else each would generate its own
-   * where no file can keep them. Empty in production, where a worker reads the secrets itself, so that a reload takes up
-   * new ones.
-   */
+  /** What was generated, as variables for a cluster's workers: where no file can keep it, each would generate its own. */
   readonly workerEnv: Readonly<Record<string, string>>;
   /** Where `.env` was looked for, and whether there is one. */
   readonly dotenv: { readonly path: string; readonly found: boolean };
@@ -56,14 +52,12 @@ export interface ConfigReport<Config = PlatformConfig> {
  * Declares an app's own settings beside the platform's, and returns what reads them all.
  *
  * @param own - a valibot schema per variable; its input is the text of the variable, or undefined.
- * @example
- * const settings = defineConfig({ SHOP_NAME: v.optional(v.string(), 'Shop') });
  */
 export function defineConfig<Own extends Settings>(own: Own, rules: OwnRules<Own> = {}) {
-  type Config = ConfigWith<Own>;
+  const schemas = { ...platformSettings, ...own };
 
   /**
-   * Reads the configuration and says everything about it.
+   * Reads the configuration, and reports everything about it.
    *
    * @param env - the environment; it wins over the file.
    * @param dotenvFile - a `.env` file, which need not exist.
@@ -73,82 +67,62 @@ export function defineConfig<Own extends Settings>(own: Own, rules: OwnRules<Own
     env: Environment = process.env,
     dotenvFile = DOTENV_FILE,
     secretsFile = DEVELOPMENT_SECRETS_FILE,
-  ): ConfigReport<Config> => inspect(own, rules, { env, dotenvFile, secretsFile });
+  ) => report(schemas, rules, readValues(schemas, env, dotenvFile), secretsFile);
 
   return {
     /** The names of all variables, the platform's first. */
-    keys: [...Object.keys(platformSettings), ...Object.keys(own)],
+    keys: Object.keys(schemas),
     inspectConfig,
-    /** @throws {ConfigError} when a variable is wrong or missing; never says a value, which may be a secret. */
-    loadConfig: (...sources: Parameters<typeof inspectConfig>): Config => {
+    /** @throws {ConfigError} when a variable is wrong or missing. */
+    loadConfig: (...sources: Parameters<typeof inspectConfig>) => {
       const { config, problems } = inspectConfig(...sources);
       if (problems.length > 0) throw new ConfigError(problems);
       return config;
     },
-    /** What production would make of it, whatever NODE_ENV says; and what it says. */
-    inspectForProduction: (env: Environment = process.env, dotenvFile = DOTENV_FILE) => {
-      const { values } = readValues({ NODE_ENV: platformSettings.NODE_ENV }, env, dotenvFile);
-      const report = inspectConfig({ ...env, NODE_ENV: 'production', NODE_ENV_FILE: '' }, dotenvFile);
-      return { report, nodeEnv: values.NODE_ENV as PlatformConfig['NODE_ENV'] | undefined };
-    },
+    /** The report that production would get, whatever NODE_ENV is; and NODE_ENV itself. */
+    inspectForProduction: (env: Environment = process.env, dotenvFile = DOTENV_FILE) => ({
+      report: inspectConfig({ ...env, NODE_ENV: 'production', NODE_ENV_FILE: '' }, dotenvFile),
+      nodeEnv: readValues({ NODE_ENV: platformSettings.NODE_ENV }, env, dotenvFile).values.NODE_ENV,
+    }),
   };
 }
 
-function inspect<Own extends Settings>(
-  own: Own,
+function report<Own extends Settings>(
+  schemas: Settings,
   rules: OwnRules<Own>,
-  { env, dotenvFile, secretsFile }: { env: Environment; dotenvFile: string; secretsFile: string },
+  { problems, values, ...read }: ReturnType<typeof readValues>,
+  secretsFile: string,
 ): ConfigReport<ConfigWith<Own>> {
-  const schemas = { ...platformSettings, ...own };
-  const read = readValues(schemas, env, dotenvFile);
-  const values = read.values as PlatformValues & ValuesOf<Own>;
-  const given = values as unknown as Partial<ConfigWith<Own>>;
-  const generated = generatedValues(values, rules.generated ?? {}, secretsFile);
-  const complement = { ...complete(values, generated), ...generated.own };
-  const config = { ...values, ...complement } as unknown as ConfigWith<Own>;
-  const problems = [
-    ...read.problems,
-    ...controlSocketProblems(config),
-    ...productionProblems(config, values),
-    ...(rules.problems?.(config, given) ?? []),
-  ];
-  const { dotenv } = read;
+  const given = values as PlatformValues & Partial<ConfigWith<Own>>;
+  const generated: Record<string, unknown> = {};
+  const workerEnv: Record<string, string> = {};
+  for (const [key, secret] of generateSecrets(values, rules.generated ?? {}, secretsFile)) {
+    if (schemas[key]) generated[key] = v.parse(schemas[key], secret);
+    // One of the two may be set.
+    Object.assign(workerEnv, { [key]: secret, [`${key}_FILE`]: '' });
+  }
+  const config = complete({ ...given, ...generated }) as ConfigWith<Own>;
+  problems.push(...problemsOf(config, given), ...(rules.problems?.(config, given) ?? []));
   return {
+    ...read,
     config: Object.freeze(config),
-    given,
     problems: [...new Set(problems)],
-    warnings: [...misspeltNames(dotenv, Object.keys(schemas)), ...warningsOf(config)],
+    warnings: [...read.warnings, ...warningsOf(config)],
     notices: rules.notices?.(config, given) ?? [],
-    workerEnv: workerEnvOf(config, generated.own),
-    dotenv,
-    files: dotenv.found ? [...read.files, dotenv.path] : read.files,
+    workerEnv,
   };
-}
-
-function workerEnvOf(
-  { NODE_ENV, SESSION_SECRETS }: PlatformConfig,
-  own: Readonly<Record<string, string>>,
-): Record<string, string> {
-  if (NODE_ENV === 'production') return {};
-  const values = Object.entries({ SESSION_SECRETS: SESSION_SECRETS.join(','), ...own });
-  return Object.fromEntries(
-    values.flatMap(([key, value]) => [
-      [key, value],
-      [`${key}_FILE`, ''],
-    ]),
-  );
 }
 
 /**
- * Where the primary listens for commands: for its client, which needs none of the app's secrets.
+ * Where the primary listens for commands, for its client, which needs none of the app's secrets.
  *
- * @throws {ConfigError} when one of the two variables that say it is wrong.
+ * @throws {ConfigError} when PORT or CONTROL_SOCKET is wrong.
  */
 export function loadControlSocket(env: Environment = process.env, dotenvFile = DOTENV_FILE): string {
   const { PORT, CONTROL_SOCKET } = platformSettings;
   const { values, problems } = readValues({ PORT, CONTROL_SOCKET }, env, dotenvFile);
-  const socket = { CONTROL_SOCKET: controlSocketOf(values as PlatformValues) };
-  problems.push(...controlSocketProblems(socket));
+  const path = complete(values as PlatformValues).CONTROL_SOCKET;
+  problems.push(...controlSocketProblems(path));
   if (problems.length > 0) throw new ConfigError(problems);
-  return socket.CONTROL_SOCKET;
+  return path;
 }

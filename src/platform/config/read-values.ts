@@ -1,48 +1,92 @@
+import { lstatSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { parse } from 'dotenv';
 import * as v from 'valibot';
-import { readDotenvFile, type DotenvFile } from './dotenv-file.ts';
 import { nearestName } from './near-names.ts';
-import { readValueFile } from './read-text.ts';
+import { isRegularFile, readTextFile, readValueFile } from './read-text.ts';
 import { messageOf } from './schemas.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 type Fields = Readonly<Record<string, v.GenericSchema>>;
 
-/** What the environment and a `.env` file say. */
-export interface GivenValues {
-  /** The values that are right. */
-  readonly values: Record<string, unknown>;
-  /** A line for each that is not, without the value: it may be a secret. */
-  readonly problems: string[];
-  readonly dotenv: DotenvFile;
-  /** The files that values were read from, beside `.env`. */
-  readonly files: string[];
+/** What has to be done about a `.env` that exists and cannot be read. */
+const FIXES: Readonly<Record<string, string>> = {
+  ENOENT: 'is a link to a file that does not exist: create that file, or remove the link',
+  ENOTEXT: 'is not UTF-8 text: save it as UTF-8 (not as UTF-16, which Windows calls Unicode)',
+  EACCES: "can't be read by this user (EACCES): give its group read access (chgrp, chmod 640), or remove it",
+};
+
+interface Dotenv {
+  readonly path: string;
+  readonly found: boolean;
+  readonly values: Readonly<Record<string, string>>;
+  /** Why it cannot be read: nothing may start without its values. */
+  readonly problem?: string;
 }
 
 /**
- * What the environment and a `.env` file say, checked by each key's schema. Any key may come as `KEY_FILE` instead: the
- * path of a file that holds the value; a relative one in `.env` starts at that file's folder. An empty value counts as not
- * set, and hides the one in `.env`.
+ * Reads a `.env` file. Only one that does not exist counts as none: what stands in a file that cannot be read may be what
+ * makes this a production system.
  */
-export function readValues(fields: Fields, env: Environment, dotenvFile: string): GivenValues {
+export function readDotenvFile(path: string): Dotenv {
+  const unreadable = (fix: string) => ({ path, found: true, values: {}, problem: `${path} ${fix}` });
+  try {
+    if (isRegularFile(path)) return { path, found: true, values: parse(readTextFile(path)) };
+    return unreadable('is not a regular file: put a file in its place, or remove it');
+  } catch (error) {
+    const { code = 'error' } = error as NodeJS.ErrnoException;
+    // eslint-disable-next-line n/no-sync -- start-up: nothing is served before the configuration is known
+    const isLink = code === 'ENOENT' && lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    if (code === 'ENOENT' && !isLink) return { path, found: false, values: {} };
+    return unreadable(
+      FIXES[code] ?? `can't be read (${code}): put a readable file in its place, or remove it`,
+    );
+  }
+}
+
+/**
+ * Reads the environment and a `.env` file, and checks each value by its key's schema. Any key may come as `KEY_FILE`
+ * instead: the path of a file that holds the value; a relative one in `.env` starts at that file's folder. An empty value
+ * counts as not set, and hides the one in `.env`.
+ *
+ * @returns the valid values, a line for each problem (never with a value, which may be a secret), a warning for each name
+ *   in `.env` that is nearly one of the keys, and the files that were read.
+ */
+export function readValues(fields: Fields, env: Environment, dotenvFile: string) {
   const dotenv = readDotenvFile(dotenvFile);
-  const merged: Environment = { ...withPaths(dotenv, fields), ...withoutUndefined(env) };
   const problems: string[] = dotenv.problem === undefined ? [] : [dotenv.problem];
-  const values: Record<string, unknown> = {};
   const files: string[] = [];
+  const values: Record<string, unknown> = {};
+
+  const readText = (key: string) => {
+    const value = (env[key] ?? dotenv.values[key]) || undefined;
+    const path = dotenv.values[`${key}_FILE`];
+    const file = env[`${key}_FILE`] ?? (path && resolve(dirname(dotenvFile), path));
+    if (!file) return value;
+    if (value) problems.push(`${key} and ${key}_FILE are both set; keep one of them`);
+    files.push(file);
+    try {
+      return readValueFile(file) || undefined;
+    } catch (error) {
+      const { code = 'error' } = error as NodeJS.ErrnoException;
+      const fix = code === 'ENOTEXT' ? 'is not UTF-8 text' : `can't be read (${code}): check the path`;
+      problems.push(`${key}_FILE ${fix}`);
+      return undefined;
+    }
+  };
+
   for (const [key, field] of Object.entries(fields)) {
-    const { success, output, issues } = v.safeParse(field, readValue(merged, key, { problems, files }), {
-      message: messageOf,
-    });
+    const { success, output, issues } = v.safeParse(field, readText(key), { message: messageOf });
     if (success) values[key] = output;
     else problems.push(...issues.map(({ message }) => `${key} ${message}`));
   }
-  return { values, problems, dotenv, files };
+  if (dotenv.found) files.push(dotenvFile);
+  const warnings = misspeltNames(dotenv, Object.keys(fields));
+  return { values, problems, warnings, dotenv: { path: dotenvFile, found: dotenv.found }, files };
 }
 
-/** A line for each name in `.env` that nobody reads and that looks like one of ours. */
-export function misspeltNames({ path, values }: DotenvFile, keys: readonly string[]): string[] {
+function misspeltNames({ path, values }: Dotenv, keys: readonly string[]): string[] {
   const known = keys.flatMap((key) => [key, `${key}_FILE`]);
   return Object.keys(values)
     .filter((name) => !known.includes(name))
@@ -50,38 +94,4 @@ export function misspeltNames({ path, values }: DotenvFile, keys: readonly strin
       const nearest = nearestName(name, known);
       return nearest === undefined ? [] : [`${name} in ${path} is not read: is ${nearest} meant?`];
     });
-}
-
-function withPaths({ path, values }: DotenvFile, fields: Fields): Environment {
-  const isPath = (name: string) => name.endsWith('_FILE') && name.slice(0, -'_FILE'.length) in fields;
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [
-      name,
-      isPath(name) && value !== '' ? resolve(dirname(path), value) : value,
-    ]),
-  );
-}
-
-function withoutUndefined(env: Environment): Environment {
-  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
-}
-
-function readValue(
-  env: Environment,
-  key: string,
-  { problems, files }: Pick<GivenValues, 'problems' | 'files'>,
-): string | undefined {
-  const value = env[key] || undefined;
-  const file = env[`${key}_FILE`] || undefined;
-  if (!file) return value;
-  if (value) problems.push(`${key} and ${key}_FILE are both set; keep one of them`);
-  files.push(file);
-  try {
-    return readValueFile(file) || undefined;
-  } catch (error) {
-    const { code = 'error' } = error as NodeJS.ErrnoException;
-    const how = code === 'ENOTEXT' ? 'is not UTF-8 text' : `can't be read (${code}): check the path`;
-    problems.push(`${key}_FILE ${how}`);
-    return undefined;
-  }
 }

@@ -1,140 +1,96 @@
-import { socketPathProblem } from './socket-path.ts';
+import { socketPathProblem } from './addresses.ts';
 
-/** Where one Redis server answers. */
-export interface RedisAddress {
-  readonly host: string;
-  readonly port: number;
-}
+/** What a `REDIS_URL` names: by its `kind`, one server, a Unix socket, a Sentinel's master or a Cluster. */
+export type RedisTarget = ReturnType<typeof parseRedisUrl>;
 
 export interface RedisLogin {
   readonly username?: string;
   readonly password?: string;
 }
 
-/** What a `REDIS_URL` says. */
-export type RedisTarget =
-  | ({ readonly kind: 'single'; readonly tls: boolean; readonly db: number } & RedisAddress & RedisLogin)
-  | ({ readonly kind: 'unix'; readonly path: string; readonly db: number } & RedisLogin)
-  | ({
-      readonly kind: 'sentinel';
-      readonly tls: boolean;
-      readonly db: number;
-      readonly master: string;
-      readonly sentinels: readonly RedisAddress[];
-      /** Who we are to the Sentinels, which have users of their own. */
-      readonly sentinelLogin?: RedisLogin;
-    } & RedisLogin)
-  | ({
-      readonly kind: 'cluster';
-      readonly tls: boolean;
-      readonly nodes: readonly RedisAddress[];
-    } & RedisLogin);
+const LOGIN = '(?:(?<login>[^@/]*)@)?';
+const HOST = String.raw`(?:\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::\d{1,5})?`;
+const HOSTS = `(?<hosts>${HOST}(?:,${HOST})*)`;
+const DB = String.raw`(?<db>\d{1,4})?`;
 
-/** The forms, as an error message shows them. */
-export const REDIS_URL_FORMS = [
+/** The forms of a URL. `new URL` does not do: Sentinel and Cluster have several hosts. */
+const FORMS = {
+  single: new RegExp(`^redis(?<tls>s?)://${LOGIN}(?<hosts>${HOST})(?:/${DB})?$`),
+  unix: new RegExp(String.raw`^unix://${LOGIN}(?<path>/[^?#]+)(?:\?db=${DB})?$`),
+  sentinel: new RegExp(
+    String.raw`^redis(?<tls>s?)\+sentinel://${LOGIN}${HOSTS}/(?<master>[^/?#]+)(?:/${DB})?(?:\?sentinel=(?<sentinel>[^&#]*))?$`,
+  ),
+  cluster: new RegExp(String.raw`^redis(?<tls>s?)\+cluster://${LOGIN}${HOSTS}/?$`),
+};
+
+const PROBLEM = `must have one of the forms ${[
   'redis://[user:password@]host[:6379][/db]',
   'rediss://… (the same with TLS)',
   'unix:///run/redis.sock[?db=0]',
   'redis+sentinel://[user:password@]host:26379,host:26379/master-name[/db][?sentinel=[user]:password]',
   'redis+cluster://host:6379,host:6379',
-].join(' | ');
-
-const URL_SHAPE =
-  /^(?<scheme>rediss?(?:\+sentinel|\+cluster)?|unix):\/\/(?:(?<login>[^@/]*)@)?(?<hosts>[^/?#]*)(?<path>\/[^?#]*)?(?:\?(?<query>[^#]*))?$/;
+].join(' | ')}`;
 
 /**
- * Reads a Redis URL. `new URL` can't: Sentinel and Cluster name several hosts.
+ * Parses a Redis URL.
  *
  * @throws {Error} with a message that says what is wrong and never repeats the URL, which may hold a password.
  */
-export function parseRedisUrl(url: string): RedisTarget {
-  const parts = URL_SHAPE.exec(url)?.groups;
-  if (!parts) throw new Error(`must have one of the forms ${REDIS_URL_FORMS}`);
-  const { scheme = '', hosts = '', path = '' } = parts;
+export function parseRedisUrl(url: string) {
+  for (const [kind, form] of Object.entries(FORMS) as [keyof typeof FORMS, RegExp][]) {
+    const { groups } = form.exec(url) ?? {};
+    if (groups) return toTarget(kind, groups);
+  }
+  throw new Error(PROBLEM);
+}
+
+function toTarget(kind: keyof typeof FORMS, parts: Readonly<Record<string, string | undefined>>) {
+  const { hosts = '', path = '', master = '', sentinel } = parts;
+  const tls = parts.tls === 's';
+  const db = Number(parts.db ?? 0);
   const login = parseLogin(parts.login);
-  const tls = scheme.startsWith('rediss');
-  const query = parseQuery(parts.query, scheme);
-  if (scheme === 'unix') {
-    if (hosts !== '' || path.length < 2) throw new Error('needs an absolute path: unix:///run/redis.sock');
-    const socket = decodeURIComponent(path);
-    const problem = socketPathProblem(socket);
-    if (problem !== undefined) throw new Error(problem);
-    return { kind: 'unix', path: socket, db: parseDb(query ?? ''), ...login };
+  switch (kind) {
+    case 'single':
+      return { kind, tls, db, ...parseHost(hosts, 6379), ...login };
+    case 'unix':
+      return { kind, path: parseSocketPath(path), db, ...login };
+    case 'sentinel': {
+      const sentinels = hosts.split(',').map((host) => parseHost(host, 26379));
+      // Sentinels have users of their own.
+      const sentinelLogin = sentinel ? parseLogin(sentinel) : undefined;
+      return { kind, tls, db, master, sentinels, sentinelLogin, ...login };
+    }
+    case 'cluster':
+      return { kind, tls, nodes: hosts.split(',').map((host) => parseHost(host, 6379)), ...login };
   }
-  if (scheme.endsWith('+sentinel')) {
-    const [master = '', db = '', ...more] = path.slice(1).split('/');
-    if (more.length > 0) throw new Error('has more behind the database than it takes: …/master-name/1');
-    if (master === '') throw new Error('needs the name of the master: redis+sentinel://host:26379/mymaster');
-    const sentinelLogin = parseLogin(query);
-    const sentinels = parseHosts(hosts, 26379);
-    return {
-      kind: 'sentinel',
-      tls,
-      master,
-      db: parseDb(db),
-      sentinels,
-      ...(query && { sentinelLogin }),
-      ...login,
-    };
-  }
-  if (scheme.endsWith('+cluster')) {
-    if (path.length > 1) throw new Error('names a database, and a Redis Cluster has only database 0');
-    return { kind: 'cluster', tls, nodes: parseHosts(hosts, 6379), ...login };
-  }
-  const [address, ...others] = parseHosts(hosts, 6379);
-  if (!address || others.length > 0) {
-    throw new Error('names several hosts; use redis+sentinel:// or redis+cluster:// for that');
-  }
-  return { kind: 'single', tls, db: parseDb(path.slice(1)), ...address, ...login };
 }
 
-/** The one parameter that a scheme takes behind the ?, still encoded. */
-const PARAMETERS: Readonly<Record<string, string>> = {
-  unix: 'db',
-  'redis+sentinel': 'sentinel',
-  'rediss+sentinel': 'sentinel',
-};
-
-function parseQuery(query: string | undefined, scheme: string): string | undefined {
-  if (!query) return undefined;
-  const name = PARAMETERS[scheme];
-  if (!name) {
-    throw new Error(
-      'has a query (?…), which only unix:// and redis+sentinel:// take; name the database behind a slash: redis://host/1',
-    );
-  }
-  if (!query.startsWith(`${name}=`) || query.includes('&'))
-    throw new Error(`takes ?${name}=… behind the path, and nothing else`);
-  return query.slice(name.length + 1);
+function parseHost(text: string, defaultPort: number) {
+  const [, ipv6, name = '', port = defaultPort] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  if (Number(port) < 1 || Number(port) > 65535) throw new Error('has a port that is not from 1 to 65535');
+  return { host: ipv6 ?? name, port: Number(port) };
 }
 
-function parseLogin(login: string | undefined): RedisLogin {
-  if (!login) return {};
+function parseSocketPath(path: string): string {
+  const decoded = decode(path);
+  const problem = socketPathProblem(decoded);
+  if (problem !== undefined) throw new Error(problem);
+  return decoded;
+}
+
+function parseLogin(login = ''): RedisLogin {
   const [username = '', ...rest] = login.split(':');
   const password = rest.join(':');
+  return {
+    ...(username && { username: decode(username) }),
+    ...(password && { password: decode(password) }),
+  };
+}
+
+function decode(text: string): string {
   try {
-    return {
-      ...(username && { username: decodeURIComponent(username) }),
-      ...(password && { password: decodeURIComponent(password) }),
-    };
+    return decodeURIComponent(text);
   } catch {
-    throw new Error('has a user name or password with a stray %; write % as %25, @ as %40, / as %2F');
+    throw new Error('has a stray %; write % as %25, @ as %40, / as %2F');
   }
-}
-
-function parseHosts(hosts: string, defaultPort: number): RedisAddress[] {
-  return hosts.split(',').map((item) => {
-    const parts = /^(?:\[(?<ipv6>[0-9a-fA-F:.]+)\]|(?<name>[\w.-]+))(?::(?<port>\d{1,5}))?$/.exec(
-      item,
-    )?.groups;
-    const port = Number(parts?.port ?? defaultPort);
-    const host = parts?.ipv6 ?? parts?.name;
-    if (!host || port < 1 || port > 65535) throw new Error('has a host that is not host or host:port');
-    return { host, port };
-  });
-}
-
-function parseDb(db: string): number {
-  if (!/^\d{0,4}$/.test(db)) throw new Error('has a database that is not a number');
-  return Number(db);
 }

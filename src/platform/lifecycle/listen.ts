@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { DEFAULT_ADMIN_PORT, type PlatformConfig } from '../config/settings.ts';
-import { isLoopback } from '../config/warnings.ts';
+import { isLoopback } from '../config/addresses.ts';
 import type { Logger } from '../observability/logger.ts';
 
 /** Where to listen: a host (unset: every address, IPv6 and IPv4) and a port (0: a free one). */

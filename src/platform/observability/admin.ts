@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { hostName, isLoopback } from '../config/host-name.ts';
+import { hostName, isLoopback } from '../config/addresses.ts';
 
 /** Where metrics come from: one process's registry, or a cluster's workers added up. */
 export interface MetricsSource {

@@ -275,7 +275,7 @@ describe('production', () => {
 
   test('names what is missing, and how to make it', () => {
     expect(problemsOf({ NODE_ENV: 'production' })).toEqual([
-      expect.stringMatching(/^REDIS_URL is missing\. Set it .* or say STORE=memory/),
+      expect.stringMatching(/^REDIS_URL is missing\. Set it .* or set STORE=memory/),
       'SESSION_SECRETS is missing. Generate one with: openssl rand -base64 48',
     ]);
   });

@@ -89,7 +89,7 @@ describe('a .env that can not be read is a problem that names it', () => {
     await chmod(file, 0);
     await chmod(folder, 0o755);
     const script = `
-      import { readDotenvFile } from ${JSON.stringify(join(import.meta.dirname, '../../../src/platform/config/dotenv-file.ts'))};
+      import { readDotenvFile } from ${JSON.stringify(join(import.meta.dirname, '../../../src/platform/config/read-values.ts'))};
       if (process.getuid() === 0) process.setuid(65534);
       console.log(readDotenvFile(process.argv[1]).problem);
     `;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { readProcessManagerEnv } from '../../../src/platform/config/process-manager-env.ts';
+import { loadProcessManagerEnv } from '../../../src/platform/config/process-manager-env.ts';
 
 const PID = 4711;
-const read = (env: Record<string, string>) => readProcessManagerEnv(env, PID);
+const read = (env: Record<string, string>) => loadProcessManagerEnv(env, PID);
 
 describe('what started the process', () => {
   test('may say nothing', () => {
