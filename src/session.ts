@@ -7,6 +7,8 @@ import * as v from 'valibot';
 export const sessionFields = v.object({
   /** How often the start page was seen. */
   visits: v.optional(v.number()),
+  /** The visitor's to-do list. */
+  todos: v.optional(v.array(v.string())),
 });
 
 declare module 'express-session' {

@@ -7,6 +7,7 @@ import { openCompanies } from './companies/open.ts';
 import type { CompanyRepository } from './companies/repository.ts';
 import { demoForms } from './home/demo.ts';
 import { home } from './home/index.ts';
+import { todos } from './todos/index.ts';
 
 /** What features have opened, for the jobs. */
 export interface Opened {
@@ -21,6 +22,7 @@ export interface Opened {
 export async function features(router: IRouter, toolkit: Toolkit): Promise<Opened> {
   const users = createUsers(toolkit);
   router.use('/api/session', account(toolkit, users));
+  router.use('/api/todos', todos(toolkit));
   const repository = await openCompanies(toolkit);
   router.use('/api', companies(toolkit, repository));
   // router.use('/api/orders', orders(toolkit));
