@@ -45,6 +45,11 @@ describe('npm start', () => {
     expect(await project.run(command, ...args)).toEqual({ code: 0, stdout: 'one\n', stderr: '' });
   });
 
+  test('runs one process as start:single', async () => {
+    const first = await project.run('npm', 'run', '--silent', 'start:single');
+    expect(first).toEqual({ code: 0, stdout: 'server\n', stderr: 'building (first start)\n' });
+  });
+
   test('does not start what can not be built', async () => {
     await buildIfStale();
     await project.write('src/cluster.ts', "const wrong: number = 'text';\n");
