@@ -55,17 +55,28 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s C
     "exec 3<>/dev/tcp/127.0.0.1/80 && printf 'GET / HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' \"$DOMAIN\" >&3 && grep -q ' 308 ' <&3"]
 CMD ["nginx.sh"]
 
-# Last, so that `docker build .` builds it.
-FROM base AS app
-ENV NODE_ENV=production
 # All files belong to root, so the process cannot change its own code. What changes least comes first, so that a new version is a
 # small layer.
+FROM base AS release
+ENV NODE_ENV=production
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/package.json ./
 COPY --from=build /app/scripts/build.mjs /app/scripts/hash-password.mjs scripts/
 COPY --from=build /app/data data
 COPY --from=build /app/public public
 COPY --from=build /app/dist dist
+
+# Node.js keeps what it compiled per version, user and path, and a container can't write it. Without settings the app loads
+# all its code and exits with 78.
+FROM release AS compiled
+RUN install --directory --owner=1000 node_modules/.cache
+USER 1000:1000
+RUN node dist/server.js || [ $? -eq 78 ] \
+    && chmod -R a+rX node_modules/.cache
+
+# Last, so that it is what `docker build .` makes.
+FROM release AS app
+COPY --from=compiled --chown=0:0 /app/node_modules/.cache node_modules/.cache
 LABEL org.opencontainers.image.title="express-production-starter" \
       org.opencontainers.image.description="A production-ready Express 5 app" \
       org.opencontainers.image.licenses="MIT"

@@ -111,6 +111,16 @@ describeWithDocker('the Docker image', () => {
     expect(output).toContain('REDIS_URL is missing');
   });
 
+  test('has the code of the app compiled, for the user that runs it', async () => {
+    const run = ['run', '--rm', '--read-only', '--env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE'];
+    const command = 'node dist/server.js 2>&1 || true';
+    const output = await docker([...run, '--entrypoint', 'sh', IMAGES.app, '-c', command]);
+    const uses = (file: string) => new RegExp(`/app/${file} was accepted`).test(output);
+    const files = ['dist/app.js', 'dist/platform/http/server.js', 'node_modules/express/index.js'];
+    expect(files.filter((file) => !uses(file))).toEqual([]);
+    expect(output).not.toMatch(/was rejected|cache miss/);
+  });
+
   test('is healthy as a user without rights on a file system that is read-only', async () => {
     const url = await start(SETTINGS);
     expect((await ask({ url: `${url}/readyz` })).status).toBe(200);
