@@ -1,7 +1,6 @@
 import { stopTimeoutSeconds } from './stop-timeout.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Fork } from './fork.ts';
-import { Handoffs } from './handoff.ts';
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts';
 
 /** How long a worker still has when a stop must be quick, in milliseconds; the worker's drain knows the same figure. */
@@ -18,7 +17,6 @@ export interface FleetParts {
 /** The workers there are, and what can be done to one: fork, drain, hurry, kill. Decides nothing. */
 export class Fleet {
   readonly #parts: FleetParts;
-  readonly #handoffs = new Handoffs();
   #workers: WorkerProcess[] = [];
   #logLevel: string | undefined;
 
@@ -35,7 +33,6 @@ export class Fleet {
   fork(slot: number, generation: number): void {
     const { events, fork, now } = this.#parts;
     const worker = fork(slot, this.#logLevel === undefined ? {} : { LOG_LEVEL: this.#logLevel });
-    this.#handoffs.watch(worker);
     this.#workers.push(
       new WorkerProcess(
         worker,

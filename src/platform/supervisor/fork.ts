@@ -39,10 +39,10 @@ export function createFork(
   managerEnv: ProcessManagerEnv,
   env: Record<string, string | undefined>,
 ): Fork {
-  // With round robin the primary takes the connections, and in a restart it holds some when the last worker leaves: it
-  // resets them. A socket of systemd's keeps for the next primary what no worker has taken: so the workers take them
-  // themselves. Nine restarts under load: 13 of 30,000 requests were reset, and none of 20,000 this way.
-  if (managerEnv.listenFd !== undefined) cluster.schedulingPolicy = cluster.SCHED_NONE;
+  // The workers accept connections themselves. With round robin the primary accepts them: it would lose the one that is
+  // on its way to a worker that hangs or is killed, and those it holds when the last worker stops (shown by
+  // tests/platform/cluster/failures.test.ts and systemd.test.ts).
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   const execArgv = [...new Set([...process.execArgv, ...disableSigusr1()])];
   return (slot, extra) => {
     cluster.setupPrimary({ ...release, args: [], execArgv });

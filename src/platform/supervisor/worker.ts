@@ -84,8 +84,7 @@ export class WorkerLink {
   }
 
   /**
-   * Ends this process, after the primary has taken back the connections it was just handing over. To end at once would
-   * leave their clients hanging.
+   * Ends this process, after the primary has received what it counted.
    */
   async leave(code: number): Promise<void> {
     process.exitCode = this.#isDying ? 1 : code;
