@@ -132,7 +132,7 @@ describe('the table of StrongLoop PM', () => {
   const readme = async () => readFile(repositoryPath('deploy/strongloop-pm/README.md'), 'utf8');
 
   test('names only commands of `npm run ctl` that there are', async () => {
-    const usage = await readFile(repositoryPath('src/ctl.ts'), 'utf8');
+    const usage = await readFile(repositoryPath('src/platform/supervisor/ctl.ts'), 'utf8');
     const named = [...(await readme()).matchAll(/npm run ctl -- ([\w-]+)/g)].map(
       ([, command]) => command ?? '',
     );

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { repositoryPath } from '../support/deploy/render.ts';
-import { stopTimeoutSeconds } from '../../src/platform/supervisor/stop-timeout.ts';
+import { stopTimeoutSeconds } from '../../src/platform/supervisor/policy.ts';
 import { testConfig } from '../support/config.ts';
 
 interface Ecosystem {

@@ -18,7 +18,7 @@ import { createMetrics, type Metrics } from '../observability/metrics.ts';
 import { JobRunner } from '../jobs/runner.ts';
 import { ShutdownHooks } from './shutdown-hooks.ts';
 import { onStopRequest } from './signals.ts';
-import { WorkerLink } from '../supervisor/worker.ts';
+import { joinCluster } from '../supervisor/worker.ts';
 import { openStores } from '../stores/open.ts';
 
 /**
@@ -49,15 +49,16 @@ async function start<Config extends PlatformConfig>(
     logger,
     hooks,
     graceMs: config.KILL_GRACE_SECONDS * 500,
-    exit: (code) => (primary ? primary.leave(code) : process.exit(code)),
+    exit: (code) => (primary ? primary.exit(code) : process.exit(code)),
   });
   const stop = shutdown.begin.bind(shutdown);
   const force = shutdown.force.bind(shutdown);
-  const primary = WorkerLink.join(managerEnv, {
+  const primary = joinCluster(managerEnv, {
     logger,
     requests: connections,
     metrics: () => metrics.registry.getMetricsAsJSON(),
-    orders: { drain: stop, force },
+    drain: stop,
+    force,
   });
   if (!primary) onStopRequest(stop, force);
 

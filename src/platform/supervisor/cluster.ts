@@ -1,27 +1,24 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { url as inspectorUrl } from 'node:inspector';
 import type { Server } from 'node:net';
 import type { ConfigReport } from '../config/define-config.ts';
 import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
-import { createAdminServer } from '../observability/admin.ts';
 import { boot, type Boot } from '../lifecycle/boot.ts';
-import { ClusterMetrics } from './cluster-metrics.ts';
-import { workerCount } from './concurrency.ts';
-import { controlCommands } from './control-commands.ts';
-import { openControl } from './control.ts';
-import { EXIT_NO_BOOT } from './failures.ts';
-import { createFork, findRelease } from './fork.ts';
 import { listenForMetrics } from '../lifecycle/listen.ts';
+import { ECHO_MS, keepInspectorClosed } from '../lifecycle/signals.ts';
+import { createAdminServer } from '../observability/admin.ts';
 import type { Logger } from '../observability/logger.ts';
+import { openControl, scaleTo } from './control.ts';
+import { createFork, findRelease, workerCount } from './fork.ts';
+import { ClusterMetrics } from './metrics.ts';
 import { Notifier } from './notify.ts';
-import { removePidFile, writePidFile } from './pid-file.ts';
-import { obeySignals } from './primary-signals.ts';
-import { Supervisor } from './supervisor.ts';
+import { EXIT_NO_BOOT, Supervisor } from './supervisor.ts';
 
 /**
  * Runs one primary and its workers, each of which runs the server.js beside the file that this process was started with.
- * The primary imports nothing of the app but its settings: it must not be able to die of the app's bugs, and a reload must
- * be able to bring in all of the app's code. Exits with 78 when the configuration is wrong, with 3 when no worker can start.
+ * The primary imports nothing of the app but its settings: the app's bugs must not end it, and a reload must load all of
+ * the app's code. Exits with 78 when the configuration is wrong, with 3 when no worker can start.
  */
 export async function startCluster(report: ConfigReport): Promise<void> {
   const booted = boot(report);
@@ -36,56 +33,95 @@ async function start({ config, logger, dotenv, workerEnv }: Boot): Promise<void>
   const managerEnv = loadProcessManagerEnv();
   const release = findRelease(process.argv[1] ?? '', process.cwd(), managerEnv.pwd);
   const notifier = new Notifier(managerEnv, logger);
-  // A signal may end all before it is there.
-  // eslint-disable-next-line prefer-const -- and then it is undefined, and no error
-  let control: Server | undefined;
+  let control: Server | undefined = undefined;
   const supervisor: Supervisor = new Supervisor({
     config,
     logger,
     fork: createFork(release, managerEnv, workerEnv),
     target: workerCount(config),
     detectHangs: inspectorUrl() === undefined,
-    borrowedSocket: managerEnv.listenFd !== undefined,
-    hooks: {
-      started: () => void onStarted(config, logger, notifier),
-      changed: (status) => {
-        notifier.changed(status);
-        logger.info({ state: status.state, ready: status.ready, target: status.target }, 'state');
-      },
-      leaving: (worker, last) => {
-        metrics.remember(worker, last);
-      },
-      gone: (worker) => {
-        metrics.keep(worker);
-      },
-      ended: (code) => {
-        // Removes the socket's file.
-        control?.close();
-        void onEnded(code, config, logger);
-      },
+    inheritedSocket: managerEnv.listenFd !== undefined,
+    onStarted: () => {
+      notifier.started();
+      // PM2's wait_ready
+      process.send?.('ready');
+      void writePidFile(config, logger);
+    },
+    onChange: (status) => {
+      notifier.changed(status);
+      logger.info({ state: status.state, ready: status.ready, target: status.target }, 'state');
+    },
+    onFinalMetrics: (worker, last) => {
+      metrics.set(worker, last);
+    },
+    onWorkerExit: (worker) => {
+      metrics.addStopped(worker);
+    },
+    onEnd: (code) => {
+      // Removes the socket's file.
+      control?.close();
+      void exit(code, config, logger);
     },
   });
   const metrics = new ClusterMetrics(supervisor);
-  obeySignals(supervisor, config, logger);
+  handleSignals(supervisor, config, logger);
   await listenForMetrics(createAdminServer(metrics, config), config, logger);
-  control = await openControl(config.CONTROL_SOCKET, controlCommands(supervisor, config), logger);
+  control = await openControl(supervisor, config, logger);
   notifier.watchdog(() => supervisor.status.ready > 0);
   supervisor.start();
 }
 
-async function onStarted(config: PlatformConfig, logger: Logger, notifier: Notifier): Promise<void> {
-  notifier.started();
-  // PM2's wait_ready
-  process.send?.('ready');
-  if (config.PID_FILE === undefined) return;
-  await writePidFile(config.PID_FILE).catch((error: unknown) => {
-    logger.error({ err: error }, 'the pid file can not be written');
+/** What each signal to the primary does; docs/operations.md has the table. */
+function handleSignals(supervisor: Supervisor, config: PlatformConfig, logger: Logger): void {
+  const scaleBy = (step: number) => {
+    const { target } = supervisor.status;
+    try {
+      scaleTo(supervisor, config, target + step);
+    } catch (error) {
+      logger.warn({ target, reason: (error as Error).message }, 'cannot scale');
+    }
+  };
+  let stoppedAt = -Infinity;
+  const stop = (signal: string) => {
+    const isEcho = performance.now() - stoppedAt < ECHO_MS;
+    stoppedAt = performance.now();
+    if (!isEcho) supervisor.stop(signal);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGQUIT', (signal) => {
+    supervisor.stop(signal, true);
+  });
+  process.on('SIGHUP', (signal) => void supervisor.reload(signal));
+  process.on('SIGTTIN', () => {
+    scaleBy(1);
+  });
+  process.on('SIGTTOU', () => {
+    scaleBy(-1);
+  });
+  keepInspectorClosed();
+  // PM2 sends it where there are no signals.
+  process.on('message', (message) => {
+    if (message === 'shutdown') supervisor.stop('shutdown message');
   });
 }
 
-async function onEnded(code: number, config: PlatformConfig, logger: Logger): Promise<void> {
-  if (config.PID_FILE !== undefined) await removePidFile(config.PID_FILE);
-  logger.info({ code }, 'stopped');
+/** Over the file of a primary that was killed, and never half written, so that a reader can rely on it. */
+async function writePidFile({ PID_FILE }: PlatformConfig, logger: Logger): Promise<void> {
+  if (PID_FILE === undefined) return;
+  const temporary = `${PID_FILE}.${process.pid}`;
+  try {
+    await writeFile(temporary, `${process.pid}\n`);
+    await rename(temporary, PID_FILE);
+  } catch (error) {
+    logger.error({ err: error }, 'cannot write PID file');
+  }
+}
 
+async function exit(code: number, { PID_FILE = '' }: PlatformConfig, logger: Logger): Promise<void> {
+  const content = await readFile(PID_FILE, 'utf8').catch(() => '');
+  // Another primary may have written its own since.
+  if (content.trim() === String(process.pid)) await rm(PID_FILE, { force: true });
+  logger.info({ code }, 'stopped');
   process.exit(code);
 }

@@ -1,9 +1,15 @@
-import { lstat, rm } from 'node:fs/promises';
 import { once } from 'node:events';
+import { lstat, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
+import { maxWorkers } from './fork.ts';
+import type { Query } from './messages.ts';
+import type { Supervisor } from './supervisor.ts';
+import type { WorkerProcess } from './worker-process.ts';
 
-/** A request is one line of JSON; so is the answer. */
+/** A request is one line of JSON; so is the response. */
 export interface ControlRequest {
   readonly command: string;
   readonly args: readonly string[];
@@ -11,62 +17,68 @@ export interface ControlRequest {
 
 export type ControlResponse =
   | { readonly ok: true; readonly result: unknown }
-  /** `usage`: the question was wrong, not the answer. */
+  /** `usage`: the request itself was wrong. */
   | { readonly ok: false; readonly error: string; readonly usage?: true };
 
-/** A command was asked for in a way that no state of the app would make right. */
-export class WrongUsage extends Error {
-  override readonly name = 'WrongUsage';
+type Commands = Readonly<Record<string, (args: readonly string[]) => unknown>>;
+
+/** No state of the app would make the request right. */
+class UsageError extends Error {
+  override readonly name = 'UsageError';
 }
 
-export type ControlCommands = Readonly<Record<string, (args: readonly string[]) => unknown>>;
-
-/** Nobody asks for more than a few words. */
 const MAX_REQUEST_BYTES = 4096;
 
 /** From the connection to the whole request, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 5000;
 
-/** Only the owner may do anything with the socket's file. */
+const STOPPING = { stopping: true };
+
 const OWNER_ONLY_UMASK = 0o177;
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
+const DEFAULT_PROFILE_SECONDS = 10;
+const MAX_PROFILE_SECONDS = 300;
+
+/** How long a worker may take to write a profile, in milliseconds. */
+const WRITE_TIMEOUT_MS = 30_000;
+
+/** A snapshot of some gigabytes takes minutes. */
+const SNAPSHOT_TIMEOUT_MS = 600_000;
 
 /**
  * Serves commands on a Unix socket that only this user (and root) can connect to.
  *
- * @returns undefined when it is not available: then there is no control, and the app serves all the same.
+ * @returns undefined when the path is not available: then there is no control, and the app serves all the same.
  */
 export async function openControl(
-  path: string,
-  commands: ControlCommands,
+  supervisor: Supervisor,
+  config: PlatformConfig,
   logger: Logger,
 ): Promise<Server | undefined> {
-  // Half-open, because a client may end its side with the request and still wait for the answer.
+  const path = config.CONTROL_SOCKET;
+  const commands = createCommands(supervisor, config);
+  // Half-open, because a client may end its side after the request and still wait for the response.
   const server = createServer({ allowHalfOpen: true }, (socket) => void serve(socket, commands, logger));
   try {
     await removeStale(path);
-    await bind(server, path);
+    // The file gets its mode when it is created: changed afterwards, others could connect in between.
+    const umask = process.umask(OWNER_ONLY_UMASK);
+    try {
+      server.listen(path);
+    } finally {
+      process.umask(umask);
+    }
+    await once(server, 'listening');
     return server;
   } catch (error) {
-    logger.error({ path, err: error }, 'no control socket; set CONTROL_SOCKET to a path that can be had');
+    logger.error({ path, err: error }, 'cannot open control socket; set CONTROL_SOCKET to an available path');
     return undefined;
   }
 }
 
-async function bind(server: Server, path: string): Promise<void> {
-  // The file gets its mode as it is made: changed afterwards, there would be a moment for others.
-  const before = process.umask(OWNER_ONLY_UMASK);
-  try {
-    server.listen(path);
-  } finally {
-    process.umask(before);
-  }
-  await once(server, 'listening');
-}
-
-/**
- * A primary that was killed leaves its socket behind. One that runs is left alone: listening then fails. So does it with
- * a file of another kind, to which nobody can connect either.
- */
+/** A primary that was killed leaves its socket behind. One that is in use, or another kind of file, stays. */
 async function removeStale(path: string): Promise<void> {
   const file = await lstat(path).catch(() => undefined);
   if (!file?.isSocket()) return;
@@ -80,60 +92,135 @@ async function removeStale(path: string): Promise<void> {
   }
 }
 
-async function serve(socket: Socket, commands: ControlCommands, logger: Logger): Promise<void> {
+/** What `npm run ctl` offers. */
+function createCommands(supervisor: Supervisor, config: PlatformConfig): Commands {
+  return {
+    status: () => supervisor.status,
+    reload: async () => {
+      const result = await supervisor.reload('control');
+      if (!result.ok) throw new Error(`the reload was aborted, the old workers stay: ${result.reason ?? ''}`);
+      return result;
+    },
+    scale: ([wanted]) => {
+      const from = supervisor.status.target;
+      return { from, to: scaleTo(supervisor, config, parseCount(wanted, from)) };
+    },
+    stop: () => {
+      supervisor.stop('control');
+      return STOPPING;
+    },
+    'cpu-profile': ([slot, text]) => {
+      const seconds = parseSeconds(text);
+      const file = fileName(config, slot, 'cpuprofile');
+      const timeoutMs = seconds * 1000 + WRITE_TIMEOUT_MS;
+      return diagnose(readyWorker(supervisor, slot), { type: 'cpu-profile', seconds, file }, timeoutMs);
+    },
+    'heap-snapshot': ([slot]) => {
+      const file = fileName(config, slot, 'heapsnapshot');
+      return diagnose(readyWorker(supervisor, slot), { type: 'heap-snapshot', file }, SNAPSHOT_TIMEOUT_MS);
+    },
+    'log-level': ([level = '']) => {
+      const choices = LOG_LEVELS.join(', ');
+      if (!LOG_LEVELS.includes(level)) throw new UsageError(`log-level takes one of: ${choices}`);
+      supervisor.setLogLevel(level);
+      return { level };
+    },
+  };
+}
+
+/**
+ * Scales, for signals and control alike.
+ *
+ * @throws {Error} when this number of workers is not possible.
+ */
+export function scaleTo(
+  supervisor: Supervisor,
+  config: Pick<PlatformConfig, 'STORE'>,
+  count: number,
+): number {
+  const max = maxWorkers(config);
+  if (count < 1) throw new Error('the minimum is one worker; use stop to stop the app');
+  if (count > max) {
+    const why =
+      config.STORE === 'memory' ? ' with STORE=memory, which processes do not share; use Redis' : '';
+    throw new Error(`the maximum is ${max}${why}`);
+  }
+  supervisor.scale(count);
+  return count;
+}
+
+function parseCount(wanted: string | undefined, current: number): number {
+  const [, sign, digits] = /^([+-]?)(\d{1,4})$/.exec(wanted ?? '') ?? [];
+  if (digits === undefined) throw new UsageError('scale takes a number of workers: 4, +1 or -1');
+  return sign ? current + Number(`${sign}${digits}`) : Number(digits);
+}
+
+function parseSeconds(text: string | undefined): number {
+  const seconds = text === undefined ? DEFAULT_PROFILE_SECONDS : Number(text);
+  if (seconds > 0 && seconds <= MAX_PROFILE_SECONDS) return seconds;
+  throw new UsageError(`cpu-profile takes a number of seconds up to ${MAX_PROFILE_SECONDS}`);
+}
+
+/** During a replacement this is the older worker of the slot. */
+function readyWorker({ workers }: Supervisor, slot: string | undefined): WorkerProcess {
+  const worker = workers.find((candidate) => String(candidate.slot) === slot && candidate.phase === 'ready');
+  if (worker) return worker;
+  const slots = new Set(workers.map((candidate) => candidate.slot));
+  throw new Error(`no worker ${slot ?? ''} is ready; there are: ${[...slots].join(', ')}`);
+}
+
+function fileName(config: PlatformConfig, slot: string | undefined, extension: string): string {
+  const time = new Date().toISOString().replaceAll(/[:.]/g, '-');
+  return join(config.DIAGNOSTICS_DIR, `worker-${slot ?? ''}-${time}.${extension}`);
+}
+
+async function diagnose(worker: WorkerProcess, query: Query & { file: string }, timeoutMs: number) {
+  if (worker.heartbeatPaused) throw new Error(`worker ${worker.slot} takes a profile or a snapshot already`);
+  worker.heartbeatPaused = true;
+  try {
+    await worker.query(query, timeoutMs);
+    return { worker: worker.slot, pid: worker.pid, file: query.file };
+  } finally {
+    worker.heartbeatPaused = false;
+  }
+}
+
+async function serve(socket: Socket, commands: Commands, logger: Logger): Promise<void> {
   socket.on('error', () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), REQUEST_TIMEOUT_MS);
-  const line = await readLine(socket);
+  const line = await readLine(socket).catch(() => undefined);
   clearTimeout(timer);
   if (line === undefined) {
     socket.destroy();
     return;
   }
-  const answer = await carryOut(line, commands, logger);
+  const response = await respond(line, commands, logger);
   if (socket.destroyed) return;
-  socket.write(`${JSON.stringify(answer)}\n`);
-  // The end of the connection says "done". A stop is done when this process is gone, which ends it.
-  if (!isStopping(answer)) socket.end();
+  socket.write(`${JSON.stringify(response)}\n`);
+  // The end of the connection means "done". A stop is done when this process exits, which ends it.
+  if (!response.ok || response.result !== STOPPING) socket.end();
 }
 
-function isStopping(answer: ControlResponse): boolean {
-  return (
-    answer.ok && typeof answer.result === 'object' && answer.result !== null && 'stopping' in answer.result
-  );
-}
-
-/** undefined: the client has left, or goes on and on. */
+/** @returns undefined when the client closed the connection, or sent too much. */
 async function readLine(socket: Socket): Promise<string | undefined> {
   let text = '';
-  socket.setEncoding('utf8');
-  try {
-    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
-      text += chunk as string;
-      const end = text.indexOf('\n');
-      if (end !== -1) return text.slice(0, end);
-      if (text.length > MAX_REQUEST_BYTES) return undefined;
-    }
-  } catch {
-    return undefined;
+  for await (const chunk of socket.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    text += chunk as string;
+    if (text.includes('\n')) return text.split('\n', 1)[0];
+    if (text.length > MAX_REQUEST_BYTES) return undefined;
   }
   return text || undefined;
 }
 
-async function carryOut(line: string, commands: ControlCommands, logger: Logger): Promise<ControlResponse> {
+async function respond(line: string, commands: Commands, logger: Logger): Promise<ControlResponse> {
   try {
-    const { command, args } = parse(line);
+    const { command = '', args = [] } = JSON.parse(line) as Partial<ControlRequest>;
     const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
-    if (!run) throw new WrongUsage(`there is no command "${command}": ${Object.keys(commands).join(', ')}`);
+    if (!run) throw new UsageError(`there is no command "${command}": ${Object.keys(commands).join(', ')}`);
     if (command !== 'status') logger.info({ command, args }, 'control');
     return { ok: true, result: await run(args) };
   } catch (error) {
     const { message } = error as Error;
-    return { ok: false, error: message, ...(error instanceof WrongUsage && { usage: true as const }) };
+    return { ok: false, error: message, ...(error instanceof UsageError && { usage: true as const }) };
   }
-}
-
-function parse(line: string): ControlRequest {
-  const request = JSON.parse(line) as Partial<ControlRequest> | null;
-  if (typeof request?.command !== 'string') throw new Error('a request needs a command');
-  return { command: request.command, args: Array.isArray(request.args) ? request.args.map(String) : [] };
 }

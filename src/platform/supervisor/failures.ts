@@ -1,74 +1,89 @@
 import { EXIT_BAD_CONFIG } from '../config/config-error.ts';
-import type { PlatformConfig } from '../config/settings.ts';
-import { Crashes } from './crashes.ts';
-import type { Logger } from '../observability/logger.ts';
-import type { WorkerView } from './policy.ts';
-import type { Exit, WorkerProcess } from './worker-process.ts';
+import type { WorkerPhase } from './policy.ts';
 
-/** Exit codes of the primary beside 0 (told to stop) and 78 (bad configuration). */
-const EXIT_GAVE_UP = 1;
-export const EXIT_NO_BOOT = 3;
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** It could not be started: the system lacks memory or processes. */
+  readonly error?: Error;
+}
+
+export type FailureKind = keyof typeof COUNTED_AS;
 
 const COUNTED_AS = { crash: 'crashes', hang: 'hangs', boot: 'bootFailures' } as const;
 
-/** A worker that ended, or has to, although nobody wanted it to. */
-export interface Failure {
-  readonly kind: 'crash' | 'hang' | 'boot';
-  readonly reason: string;
-  readonly exitCode?: number | null;
+/** Milliseconds between a crash and the next try: doubling from 100 to 30,000. */
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 30_000;
+
+/** The period in which CRASH_LIMIT counts, in milliseconds. */
+const LIMIT_PERIOD_MS = 60_000;
+
+/** What a terminal or a service manager sends to the whole process group. */
+const GROUP_SIGNALS: readonly (string | null)[] = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT'];
+
+/**
+ * Milliseconds until a crashed worker is replaced. The first time at once, then longer each time, so that a worker that
+ * cannot start costs little CPU and log; with up to a quarter of jitter, so that machines do not retry at the same time.
+ *
+ * @param streak - the number of crashes soon after a start, this one included.
+ */
+export function respawnDelayMs(streak: number, random: () => number = Math.random): number {
+  if (streak <= 1) return 0;
+  return Math.min(FIRST_DELAY_MS * 2 ** (streak - 2), MAX_DELAY_MS) * (1 + random() / 4);
 }
 
-/** Who failed. */
-export type Failed = Pick<WorkerView, 'slot' | 'generation' | 'readyAt'>;
-
-/** What stands around a failure. */
-export interface Circumstances {
-  readonly now: number;
-  /** Whether any worker was ready since the start. */
-  readonly everReady: boolean;
-  /** Whether any worker serves. */
-  readonly serving: boolean;
-  /** Whether the listening socket is systemd's. Node closes it with the last worker, and can't open it again. */
-  readonly borrowedSocket: boolean;
-}
-
-/** Counts failures, and decides what follows: when to try again, and when there is no sense in it any more. */
+/** Counts failures: when a slot may be tried again, and whether there were too many. */
 export class Failures {
   readonly counts = { crashes: 0, hangs: 0, bootFailures: 0 };
-  readonly #crashes: Crashes;
+  readonly #options: { readonly minUptimeMs: number; readonly limit: number; readonly random?: () => number };
+  readonly #respawnAt = new Map<number, number>();
+  #recent: number[] = [];
+  #streak = 0;
 
-  constructor({
-    MIN_UPTIME_SECONDS,
-    CRASH_LIMIT,
-  }: Pick<PlatformConfig, 'MIN_UPTIME_SECONDS' | 'CRASH_LIMIT'>) {
-    this.#crashes = new Crashes({ minUptimeMs: MIN_UPTIME_SECONDS * 1000, limit: CRASH_LIMIT });
+  /**
+   * @param options.minUptimeMs - a worker that served this long did not fail at its start.
+   * @param options.limit - the number of failures in a minute that are too many.
+   */
+  constructor(options: { minUptimeMs: number; limit: number; random?: () => number }) {
+    this.#options = options;
   }
 
-  /** @returns the code to exit with; undefined: try again. While one worker serves there is always sense in it. */
-  note(worker: Failed, failure: Failure, circumstances: Circumstances): number | undefined {
-    const { now, everReady, serving, borrowedSocket } = circumstances;
-    this.counts[COUNTED_AS[failure.kind]] += 1;
-    this.#crashes.note(worker.slot, now, Math.max(0, now - worker.readyAt));
-    if (!everReady) return failure.exitCode === EXIT_BAD_CONFIG ? EXIT_BAD_CONFIG : EXIT_NO_BOOT;
-    return !serving && (borrowedSocket || this.#crashes.tooMany(now)) ? EXIT_GAVE_UP : undefined;
+  /**
+   * @param now - milliseconds of the supervisor's clock.
+   * @param uptimeMs - how long the worker was ready.
+   */
+  add(kind: FailureKind, slot: number, now: number, uptimeMs: number): void {
+    this.counts[COUNTED_AS[kind]] += 1;
+    this.#recent = [...this.#recent.filter((at) => now - at < LIMIT_PERIOD_MS), now];
+    if (uptimeMs >= this.#options.minUptimeMs) {
+      this.#respawnAt.delete(slot);
+      return;
+    }
+    this.#streak += 1;
+    // One after the other: many slots that all wait in parallel would be as many tries.
+    const previous = Math.max(now, ...this.#respawnAt.values());
+    this.#respawnAt.set(slot, previous + respawnDelayMs(this.#streak, this.#options.random));
   }
 
-  /** When the slot may be tried again, in milliseconds of the supervisor's clock. */
+  /** When the slot may have a worker again; 0 where nothing failed. */
   respawnAt(slot: number): number {
-    return this.#crashes.respawnAt(slot);
+    return this.#respawnAt.get(slot) ?? 0;
   }
 
-  /** To be called while every slot serves, with the time since when. */
-  allServing(now: number, since: number): void {
-    this.#crashes.allServing(now, since);
+  isLimitReached(now: number): boolean {
+    return this.#recent.filter((at) => now - at < LIMIT_PERIOD_MS).length >= this.#options.limit;
   }
 
-  forgive(): void {
-    this.#crashes.forgive();
+  /** The next try comes at once: all serve again, or an operator asked for something. */
+  reset(): void {
+    this.#streak = 0;
+    this.#respawnAt.clear();
   }
 }
 
-/** How a worker ended, for people. */
+/** How a worker ended, for the log. */
 export function describeExit({ code, signal, error }: Exit): string {
   if (error) return `could not be started: ${error.message}`;
   if (signal === 'SIGKILL') return 'was killed by SIGKILL: out of memory?';
@@ -77,29 +92,7 @@ export function describeExit({ code, signal, error }: Exit): string {
   return `exited with ${String(code)}`;
 }
 
-/** One line for each worker that serves. */
-export function logReady(logger: Logger, worker: WorkerProcess): void {
-  logger.info({ ...worker.name, seconds: secondsBetween(worker.forkedAt, worker.readyAt) }, 'worker ready');
-}
-
-/** One line for each worker that ended. */
-export function logExit(logger: Logger, worker: WorkerProcess, exit: Exit, now: number): void {
-  const line = { ...worker.name, ...exit, seconds: secondsBetween(worker.forkedAt, now) };
-  if (worker.phase === 'leaving') logger.info(line, 'worker left');
-  else logger.error({ ...line, reason: describeExit(exit) }, 'worker crashed');
-}
-
-/** Signals that a terminal or a service manager sends to the whole process group. */
-const GROUP_SIGNALS: readonly (string | null)[] = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGQUIT'];
-
-/**
- * Whether a worker was hit by a signal that was meant for the primary: while it boots it has no handler yet. It is no
- * fault of its code.
- */
-export function wasHitByStray({ signal }: Exit, phase: string): boolean {
+/** Whether a signal to the process group ended a worker that had no handler yet: then its code did not fail. */
+export function isGroupSignal({ signal }: Exit, phase: WorkerPhase): boolean {
   return phase === 'booting' && GROUP_SIGNALS.includes(signal);
-}
-
-function secondsBetween(from: number, to: number): number {
-  return Math.round(to - from) / 1000;
 }

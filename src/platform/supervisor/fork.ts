@@ -1,7 +1,11 @@
 import cluster, { type Worker } from 'node:cluster';
-import { statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, posix, relative } from 'node:path';
 import type { ProcessManagerEnv } from '../config/process-manager-env.ts';
+import type { PlatformConfig } from '../config/settings.ts';
+
+type ReadText = (path: string) => string | undefined;
 
 /** Where new workers come from. */
 export interface Release {
@@ -10,12 +14,15 @@ export interface Release {
   readonly cwd: string;
 }
 
+/** Forks a worker for a slot; `extra` is added to its environment, undefined removes a variable. */
+export type Fork = (slot: number, extra: Record<string, string | undefined>) => Worker;
+
 /**
  * Finds the code to run, by the path the primary was started with, symlinks unresolved: when `current` points to a new
  * release, the next worker runs that.
  *
- * Node and the system have resolved what they could by now. The working directory's own name is in PWD, if a shell
- * started us; under systemd it is told by the entry's path.
+ * Node and the system have resolved the paths that they report. The name of the working directory is in PWD, if a shell
+ * started this process; under systemd the entry's path has it.
  *
  * @param entry - the primary's own file as it was named on the command line (`process.argv[1]`).
  */
@@ -27,13 +34,7 @@ export function findRelease(entry: string, cwd: string, pwd: string | undefined)
   return { exec: join(dirname(path), 'server.js'), cwd: isSameFolder(root, cwd) ? root : named };
 }
 
-/** Forks a worker for a slot; `extra` is added to the environment, undefined takes a variable away. */
-export type Fork = (slot: number, extra: Record<string, string | undefined>) => Worker;
-
-/**
- * @param release - is asked before each fork.
- * @param env - what every worker gets beside the primary's own environment.
- */
+/** @param env - what every worker gets beside the primary's own environment. */
 export function createFork(
   release: Release,
   managerEnv: ProcessManagerEnv,
@@ -43,7 +44,10 @@ export function createFork(
   // on its way to a worker that hangs or is killed, and those it holds when the last worker stops (shown by
   // tests/platform/cluster/failures.test.ts and systemd.test.ts).
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  const execArgv = [...new Set([...process.execArgv, ...disableSigusr1()])];
+  // SIGUSR1 opens Node's inspector, through which any code can be run.
+  const flag = '--disable-sigusr1';
+  const flags = process.allowedNodeEnvironmentFlags.has(flag) ? [flag] : [];
+  const execArgv = [...new Set([...process.execArgv, ...flags])];
   return (slot, extra) => {
     cluster.setupPrimary({ ...release, args: [], execArgv });
     return cluster.fork({
@@ -60,14 +64,75 @@ export function createFork(
   };
 }
 
-/** SIGUSR1 opens Node's inspector, through which one can run any code. Nobody needs that in production. */
-function disableSigusr1(): string[] {
-  return process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : [];
+/** Memory is not shared between processes: two workers would have different data. */
+export function maxWorkers(config: Pick<PlatformConfig, 'STORE'>): number {
+  return config.STORE === 'memory' ? 1 : 512;
+}
+
+/** @param cpus - the CPUs that this process may use; a fraction is rounded down, and the minimum is one worker. */
+export function workerCount(
+  config: Pick<PlatformConfig, 'WEB_CONCURRENCY' | 'STORE'>,
+  cpus: number = availableCpus(),
+): number {
+  const wanted = config.WEB_CONCURRENCY === 'auto' ? Math.floor(cpus) : config.WEB_CONCURRENCY;
+  return Math.min(Math.max(1, wanted), maxWorkers(config));
+}
+
+/** The CPUs that this process may use: those of the machine, less its affinity and the container's quota. */
+export function availableCpus(): number {
+  return Math.min(availableParallelism(), cpuQuota(readText));
+}
+
+/**
+ * The cgroup's CPU quota in CPUs, Infinity where there is none. Node 20's `availableParallelism()` ignores it: a container
+ * with a quota of one CPU on a machine of 64 would start 64 workers.
+ *
+ * @see https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files (cpu.max)
+ * @see https://docs.kernel.org/scheduler/sched-bwc.html (cpu.cfs_quota_us)
+ */
+export function cpuQuota(read: ReadText): number {
+  const quotaV2 = (folder: string) => {
+    const [quota, period] = (read(`${folder}/cpu.max`) ?? '').trim().split(' ');
+    return ratio(quota, period);
+  };
+  const quotaV1 = (folder: string) =>
+    ratio(read(`${folder}/cpu.cfs_quota_us`), read(`${folder}/cpu.cfs_period_us`));
+  const quotas = (read('/proc/self/cgroup') ?? '').split('\n').flatMap((line) => {
+    const [hierarchy, controllers = '', path = '/'] = line.split(':');
+    if (hierarchy === '0') return foldersUp('/sys/fs/cgroup', path).map(quotaV2);
+    if (!controllers.split(',').includes('cpu')) return [];
+    return foldersUp(`/sys/fs/cgroup/${controllers}`, path).map(quotaV1);
+  });
+  return Math.min(Infinity, ...quotas);
+}
+
+/**
+ * A quota limits everything below it, so the smallest on the way up counts. In a container the path is often the host's,
+ * of which only the top exists; the way ends at the container's own root in any case.
+ */
+function foldersUp(mount: string, path: string): string[] {
+  const folder = posix.normalize(`/${path}`);
+  return folder === '/' ? [mount] : [posix.join(mount, folder), ...foldersUp(mount, posix.dirname(folder))];
+}
+
+/** No quota is "max" in v2 and -1 in v1. */
+function ratio(quota: string | undefined, period: string | undefined): number {
+  const cpus = Number(quota) / Number(period);
+  return cpus > 0 ? cpus : Infinity;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    // eslint-disable-next-line n/no-sync -- start of the primary, which serves nothing
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 function isSameFolder(one: string, other: string): boolean {
   const [a, b] = [one, other].map((path) =>
-    // eslint-disable-next-line n/no-sync -- start-up of the primary
+    // eslint-disable-next-line n/no-sync -- start of the primary
     statSync(path, { throwIfNoEntry: false }),
   );
   return a?.ino !== undefined && a.ino === b?.ino && a.dev === b.dev;

@@ -1,51 +1,67 @@
-import { Clock } from './clock.ts';
-import type { Logger } from '../observability/logger.ts';
+/** Milliseconds between two rounds when nothing happens: the accuracy of respawn delays and deadlines. */
+const TICK_MS = 200;
 
-/** How often the loop runs when nothing happens, in milliseconds. */
-const TICK_MS = 1000;
+/** A tick that is later than this was not late: the machine was suspended, or this process stopped. */
+const SUSPENDED_MS = 2000;
 
-/** Runs a function once a second, and earlier where that is asked for. */
+export interface LoopOptions {
+  readonly run: () => void;
+  /** Called after a suspension with its length. */
+  readonly resumed: (suspendedMs: number) => void;
+  readonly monotonicMs?: () => number;
+}
+
+/**
+ * Calls a function at every tick, and whenever it is asked to.
+ *
+ * Its clock stands still while the process is suspended: after a minute of that, no worker has been silent for a minute,
+ * because nobody read its messages.
+ */
 export class Loop {
-  readonly #clock = new Clock(TICK_MS);
-  readonly #work: () => void;
-  readonly #logger: Logger;
-  #ticker: NodeJS.Timeout | undefined;
-  #waker: NodeJS.Timeout | undefined;
+  readonly #options: LoopOptions;
+  readonly #monotonicMs: () => number;
+  #tickedAt: number;
+  #suspendedMs = 0;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(logger: Logger, work: () => void) {
-    this.#logger = logger;
-    this.#work = work;
+  constructor(options: LoopOptions) {
+    this.#options = options;
+    this.#monotonicMs = options.monotonicMs ?? (() => performance.now());
+    this.#tickedAt = this.#monotonicMs();
   }
 
   /** Milliseconds of the supervisor's clock. */
   get now(): number {
-    return this.#clock.now();
+    return this.#monotonicMs() - this.#suspendedMs;
   }
 
   start(): void {
-    this.#ticker = setInterval(() => {
-      const asleepMs = this.#clock.tick();
-      if (asleepMs === 0) this.#work();
-      // What the workers said meanwhile is still to be read: who is silent shows in the next round.
-      else this.#logger.warn({ seconds: asleepMs / 1000 }, 'the primary was asleep');
-    }, TICK_MS);
-    this.#work();
+    this.#timer = setInterval(this.tick.bind(this), TICK_MS);
+    this.#options.run();
   }
 
-  /** Does the work now; after a sleep only when the clock has been set, with the next tick. */
-  readonly run = (): void => {
-    if (!this.#clock.isAsleep()) this.#work();
-  };
+  /** Runs now; after a suspension only with the next tick, which corrects the clock. */
+  run(): void {
+    if (this.#lateMs <= SUSPENDED_MS) this.#options.run();
+  }
 
-  /** Runs at this time too, if it comes before the next tick; replaces an earlier such wish. */
-  wakeAt(time: number): void {
-    clearTimeout(this.#waker);
-    const waitMs = time - this.now;
-    if (waitMs < TICK_MS) this.#waker = setTimeout(this.run, Math.max(0, waitMs) + 1);
+  /** After a suspension it skips one round: the messages of the workers are still to be read. */
+  tick(): void {
+    const late = this.#lateMs;
+    this.#tickedAt = this.#monotonicMs();
+    if (late <= SUSPENDED_MS) {
+      this.#options.run();
+      return;
+    }
+    this.#suspendedMs += late;
+    this.#options.resumed(late);
   }
 
   stop(): void {
-    clearInterval(this.#ticker);
-    clearTimeout(this.#waker);
+    clearInterval(this.#timer);
+  }
+
+  get #lateMs(): number {
+    return this.#monotonicMs() - this.#tickedAt - TICK_MS;
   }
 }

@@ -7,19 +7,19 @@ import type { FleetState, Status } from './status.ts';
 const run = promisify(execFile);
 
 /**
- * Tells systemd how the service is, if systemd asked for it (`Type=notify` and, because a child tells it,
- * `NotifyAccess=all`). Node can't write to systemd's datagram socket itself; systemd-notify costs about 10 ms a message.
+ * Reports the state of the service to systemd, where NOTIFY_SOCKET is set (`Type=notify`, and `NotifyAccess=all` because
+ * a child sends it). Node cannot write to systemd's datagram socket; systemd-notify takes about 10 ms per message.
  *
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
  */
 export class Notifier {
-  readonly #managerEnv: Pick<ProcessManagerEnv, 'notifySocket' | 'watchdogMs'>;
+  readonly #managerEnv: ProcessManagerEnv;
   readonly #logger: Logger;
   #sent: Promise<unknown> = Promise.resolve();
-  #failed = false;
+  #hasFailed = false;
   #state: FleetState = 'starting';
 
-  constructor(managerEnv: Pick<ProcessManagerEnv, 'notifySocket' | 'watchdogMs'>, logger: Logger) {
+  constructor(managerEnv: ProcessManagerEnv, logger: Logger) {
     this.#managerEnv = managerEnv;
     this.#logger = logger;
   }
@@ -40,24 +40,24 @@ export class Notifier {
     else this.#send(status);
   }
 
-  /** @param isAlive - whether any worker gave a sign of life lately; without one systemd is to restart the service. */
+  /** @param isAlive - whether any worker serves; while none does, systemd is to restart the service. */
   watchdog(isAlive: () => boolean): void {
     const { notifySocket, watchdogMs } = this.#managerEnv;
     if (notifySocket === undefined || watchdogMs === undefined) return;
-    // Twice in the time that systemd waits, as sd_watchdog_enabled(3) advises.
+    // Twice in systemd's timeout, as sd_watchdog_enabled(3) advises.
     setInterval(() => {
       if (isAlive()) this.#send('WATCHDOG=1');
     }, watchdogMs / 2).unref();
   }
 
-  /** In the order of the calls: systemd would take a READY that comes after STOPPING at its word. */
+  /** In the order of the calls: systemd would believe a READY that arrives after STOPPING. */
   #send(...assignments: string[]): void {
     if (this.#managerEnv.notifySocket === undefined) return;
     this.#sent = this.#sent
       .then(() => run('systemd-notify', assignments, { timeout: 5000 }))
       .catch((error: unknown) => {
-        if (!this.#failed) this.#logger.error({ err: error }, 'systemd can not be notified');
-        this.#failed = true;
+        if (!this.#hasFailed) this.#logger.error({ err: error }, 'cannot notify systemd');
+        this.#hasFailed = true;
       });
   }
 }

@@ -1,7 +1,9 @@
-/** Where a worker is between its fork and its exit, as the primary sees it. */
-export type WorkerPhase = 'booting' | 'ready' | 'leaving';
+import type { PlatformConfig } from '../config/settings.ts';
 
-/** What the decisions need to know about a worker. Times are milliseconds of the supervisor's clock. */
+/** Where a worker is between its fork and its exit, as the primary sees it. */
+export type WorkerPhase = 'booting' | 'ready' | 'stopping';
+
+/** What the decisions need of a worker. Times are milliseconds of the supervisor's clock. */
 export interface WorkerView {
   readonly slot: number;
   readonly generation: number;
@@ -9,18 +11,27 @@ export interface WorkerView {
   readonly forkedAt: number;
   /** Infinity until it is ready. */
   readonly readyAt: number;
-  /** The last sign of life. */
-  readonly beatAt: number;
-  /** It does something long and blocking that was asked of it: its silence means nothing. */
+  readonly lastMessageAt: number;
+  /** It takes a profile or a snapshot, and may send no heartbeat meanwhile. */
   readonly heartbeatPaused: boolean;
   /** Why it should be replaced although it works: memory, requests. */
   readonly recycleReason: string | undefined;
-  /** When a worker that leaves has had its time; Infinity for the others. */
+  /** When a stopping worker is killed; Infinity for the others. */
   readonly killAt: number;
 }
 
-/** All workers and what is wanted of them. */
-export interface FleetView<Worker extends WorkerView> {
+/** All in milliseconds. */
+export interface Limits {
+  readonly bootMs: number;
+  readonly hangMs: number;
+  /** How long a new worker must have been ready before the old one drains. */
+  readonly stableMs: number;
+  /** A younger worker is not recycled: a limit below what the app needs would replace it forever. */
+  readonly minUptimeMs: number;
+}
+
+/** All workers, and what is wanted of them. */
+export interface FleetView<Worker extends WorkerView = WorkerView> {
   /** In the order they were forked. */
   readonly workers: readonly Worker[];
   readonly target: number;
@@ -32,16 +43,8 @@ export interface FleetView<Worker extends WorkerView> {
   readonly everReady: boolean;
   /** When the slot may have a worker again after a crash; 0 where nothing crashed. */
   readonly respawnAt: (slot: number) => number;
-}
-
-/** All in milliseconds. */
-export interface Limits {
-  readonly bootMs: number;
-  readonly hangMs: number;
-  /** How long a new worker must have been ready before the old one goes. */
-  readonly stableMs: number;
-  /** A worker that wears out sooner is left alone: a limit below what the app needs would replace it forever. */
-  readonly minUptimeMs: number;
+  readonly now: number;
+  readonly limits: Limits;
 }
 
 export type Action<Worker> =
@@ -54,184 +57,162 @@ export type Action<Worker> =
       readonly reason: string;
     };
 
+const STABLE_MS = 1000;
+
+/** @param detectHangs - off while a debugger may stop a worker. */
+export function limitsOf(
+  config: Pick<PlatformConfig, 'BOOT_TIMEOUT_SECONDS' | 'HANG_TIMEOUT_SECONDS' | 'MIN_UPTIME_SECONDS'>,
+  detectHangs: boolean,
+): Limits {
+  return {
+    bootMs: config.BOOT_TIMEOUT_SECONDS * 1000,
+    hangMs: detectHangs ? config.HANG_TIMEOUT_SECONDS * 1000 : Infinity,
+    stableMs: STABLE_MS,
+    minUptimeMs: config.MIN_UPTIME_SECONDS * 1000,
+  };
+}
+
 /**
- * What is to be done now. It is asked after every event and once a second, and says everything anew: what was done
- * shows in the next view.
- *
- * No plan is kept. A slot with two workers that don't leave is in the middle of a replacement: the newer one boots or
- * proves itself, then the older one drains. Reload, recycling and hanging differ only in who is to be replaced.
+ * The longest that a stop can take, in seconds. Whatever stops the app from outside (systemd's TimeoutStopSec, PM2's
+ * kill_timeout, a container's grace period) must wait longer; tests/project/timeout-budget.test.ts checks it.
  */
-export function decide<Worker extends WorkerView>(
-  fleet: FleetView<Worker>,
-  now: number,
-  limits: Limits,
-): Action<Worker>[] {
-  const overdue = killOverdue(fleet, now, limits);
+export function stopTimeoutSeconds(
+  times: Pick<PlatformConfig, 'DRAIN_DELAY_SECONDS' | 'DRAIN_TIMEOUT_SECONDS' | 'KILL_GRACE_SECONDS'>,
+): number {
+  return times.DRAIN_DELAY_SECONDS + times.DRAIN_TIMEOUT_SECONDS + times.KILL_GRACE_SECONDS;
+}
+
+/**
+ * What is to be done now; called after every event and on every tick.
+ *
+ * It keeps no plan. A slot with two workers that are not stopping is in the middle of a replacement: the newer one boots
+ * and has to be stable, then the older one drains. Reloading, recycling and hanging differ only in who is replaced.
+ */
+export function decide<Worker extends WorkerView>(fleet: FleetView<Worker>): Action<Worker>[] {
+  const overdue = killOverdue(fleet);
   if (fleet.stopping) return overdue;
-  return [
-    ...overdue,
-    ...abortHung(fleet, now, limits),
-    ...drainSurplus(fleet, now, limits),
-    ...fillSlots(fleet, now, limits),
-    ...replaceOne(fleet, now, limits),
-  ];
+  return [...overdue, ...abortHung(fleet), ...drainSurplus(fleet), ...fillSlots(fleet), ...replaceOne(fleet)];
 }
 
-/** A worker that can't be counted on: it has said nothing for too long. */
-export function isHung(worker: WorkerView, now: number, { hangMs }: Pick<Limits, 'hangMs'>): boolean {
-  return worker.phase === 'ready' && !worker.heartbeatPaused && now - worker.beatAt > hangMs;
+export function isHung(worker: WorkerView, { now, limits }: Pick<FleetView, 'now' | 'limits'>): boolean {
+  return worker.phase === 'ready' && !worker.heartbeatPaused && now - worker.lastMessageAt > limits.hangMs;
 }
 
-/** A worker that has served for a while, and so can stand in for another. */
-export function isProven(
+/** Whether a worker has served long enough to replace another one. */
+export function isStable(
   { readyAt }: Pick<WorkerView, 'readyAt'>,
-  now: number,
-  { stableMs }: Pick<Limits, 'stableMs'>,
+  { now, limits }: Pick<FleetView, 'now' | 'limits'>,
 ): boolean {
-  return now - readyAt >= stableMs;
+  return now - readyAt >= limits.stableMs;
 }
 
-/** Whether a reload has done its work: every slot has a worker of the newest generation that has served long enough. */
-export function isReloaded(fleet: FleetView<WorkerView>, now: number, limits: Limits): boolean {
-  return slots(fleet.target).every((slot) => {
-    const staying = stayingIn(fleet, slot);
-    return (
-      staying.length > 0 &&
-      staying.every((worker) => worker.generation === fleet.generation && isProven(worker, now, limits))
-    );
+/** Whether a reload is done: every slot has a stable worker of the newest generation, and no other. */
+export function isReloaded(fleet: FleetView): boolean {
+  return slotsOf(fleet.target).every((slot) => {
+    const workers = activeIn(fleet, slot);
+    const isNew = (worker: WorkerView) => worker.generation === fleet.generation && isStable(worker, fleet);
+    return workers.length > 0 && workers.every(isNew);
   });
 }
 
-/** Since when every slot serves; undefined while one does not. */
-export function allServingSince({ workers, target }: FleetView<WorkerView>): number | undefined {
+/** Since when every slot serves; Infinity while one does not. */
+export function allReadySince({ workers, target }: FleetView): number {
   const ready = workers.filter((worker) => worker.phase === 'ready');
-  return ready.length < target ? undefined : Math.max(...ready.map((worker) => worker.readyAt));
+  return ready.length < target ? Infinity : Math.max(...ready.map((worker) => worker.readyAt));
 }
 
-/** When something is due that no event will tell: the next moment to decide again. Infinity when there is none. */
-export function nextDeadline(fleet: FleetView<WorkerView>, now: number, { stableMs }: Limits): number {
-  const due = fleet.workers.flatMap((worker) => [worker.killAt, worker.readyAt + stableMs]);
-  if (!fleet.stopping) due.push(...slots(fleet.target).map(fleet.respawnAt));
-  return Math.min(Infinity, ...due.filter((at) => at > now));
-}
-
-/** Why a worker should be recycled, if it should. */
-export interface WearLimits {
-  /** 0: never. */
-  readonly MAX_RSS_MB: number;
-  readonly MAX_REQUESTS: number;
-}
-
-/** So many beats in a row must say too much: one may have come just before a garbage collection. */
-const HEAVY_BEATS = 3;
+/** A heartbeat may have come just before a garbage collection. */
+const HEARTBEATS_OVER_LIMIT = 3;
 
 /**
  * Why a worker should be replaced although it works; undefined: no reason.
  *
- * @param heavyBeats - how many beats in a row, this one counted, were above the memory limit.
+ * @param use.heartbeatsOverLimit - the number of heartbeats in a row that were above the memory limit.
+ * @param limits - 0: never.
  */
 export function recycleReasonOf(
-  { slot, requests, heavyBeats }: { slot: number; requests: number; heavyBeats: number },
-  { MAX_RSS_MB, MAX_REQUESTS }: WearLimits,
+  use: { slot: number; requests: number; heartbeatsOverLimit: number },
+  limits: Pick<PlatformConfig, 'MAX_RSS_MB' | 'MAX_REQUESTS'>,
 ): string | undefined {
-  if (MAX_RSS_MB > 0 && heavyBeats >= HEAVY_BEATS) return 'memory';
-  // Staggered, or workers that started together and get the same share would all be due at once.
-  if (MAX_REQUESTS > 0 && requests > MAX_REQUESTS * (1 + slot / 10)) return 'requests';
-  return undefined;
+  if (limits.MAX_RSS_MB > 0 && use.heartbeatsOverLimit >= HEARTBEATS_OVER_LIMIT) return 'memory';
+  // Staggered: workers that started together would all be due at once.
+  const maxRequests = limits.MAX_REQUESTS * (1 + use.slot / 10);
+  return maxRequests > 0 && use.requests > maxRequests ? 'requests' : undefined;
 }
 
-function killOverdue<Worker extends WorkerView>(
-  { workers }: FleetView<Worker>,
-  now: number,
-  { bootMs }: Limits,
-): Action<Worker>[] {
+function killOverdue<Worker extends WorkerView>({ workers, now, limits }: FleetView<Worker>) {
   return workers.flatMap((worker) => {
-    if (now >= worker.killAt) return kill(worker, 'SIGKILL', 'did not leave in time');
-    if (worker.phase === 'booting' && now - worker.forkedAt > bootMs) {
-      return kill(worker, 'SIGKILL', 'was not ready in time');
-    }
-    return [];
+    if (now >= worker.killAt) return kill(worker, 'SIGKILL', 'did not stop in time');
+    const isLate = worker.phase === 'booting' && now - worker.forkedAt > limits.bootMs;
+    return isLate ? kill(worker, 'SIGKILL', 'was not ready in time') : [];
   });
 }
 
-/** Once its replacement serves, or is not available. SIGABRT, because it leaves a core dump to look into. */
-function abortHung<Worker extends WorkerView>(
-  fleet: FleetView<Worker>,
-  now: number,
-  limits: Limits,
-): Action<Worker>[] {
+/** Once its replacement serves, or is not available. SIGABRT leaves a core dump. */
+function abortHung<Worker extends WorkerView>(fleet: FleetView<Worker>): Action<Worker>[] {
+  const { bootMs, hangMs } = fleet.limits;
   return fleet.workers.flatMap((worker) => {
-    if (!isHung(worker, now, limits)) return [];
-    const replaced = stayingIn(fleet, worker.slot).some(
-      (other) => other.phase === 'ready' && !isHung(other, now, limits),
+    if (!isHung(worker, fleet)) return [];
+    const isReplaced = activeIn(fleet, worker.slot).some(
+      (other) => other.phase === 'ready' && !isHung(other, fleet),
     );
-    const waitedLong = now - worker.beatAt > limits.hangMs + limits.bootMs;
-    return replaced || waitedLong ? kill(worker, 'SIGABRT', 'hangs: it gave no sign of life') : [];
+    const isOverdue = fleet.now - worker.lastMessageAt > hangMs + bootMs;
+    return isReplaced || isOverdue ? kill(worker, 'SIGABRT', 'hangs: it sent no heartbeat') : [];
   });
 }
 
-/** Slots beyond the target, the highest of which came last; and the older worker of a slot, once the newer one has served long enough. */
-function drainSurplus<Worker extends WorkerView>(
-  fleet: FleetView<Worker>,
-  now: number,
-  limits: Limits,
-): Action<Worker>[] {
+/** Slots beyond the target, and the older worker of a slot once the newer one is stable. */
+function drainSurplus<Worker extends WorkerView>(fleet: FleetView<Worker>): Action<Worker>[] {
   return fleet.workers.flatMap((worker) => {
-    if (worker.phase === 'leaving') return [];
+    if (worker.phase === 'stopping') return [];
     if (worker.slot >= fleet.target) return drain(worker, 'scaled down');
-    const newest = stayingIn(fleet, worker.slot).at(-1);
-    // A hung worker would not hear of it.
-    if (newest === undefined || newest === worker || isHung(worker, now, limits)) return [];
-    return isProven(newest, now, limits) && !isHung(newest, now, limits) ? drain(worker, 'replaced') : [];
+    const newest = activeIn(fleet, worker.slot).at(-1);
+    // A hung worker would not receive the message.
+    if (newest === undefined || newest === worker || isHung(worker, fleet)) return [];
+    return isStable(newest, fleet) && !isHung(newest, fleet) ? drain(worker, 'replaced') : [];
   });
 }
 
-/** Every slot has a worker. The very first one goes ahead alone: what keeps it from booting is then said once. */
-function fillSlots<Worker extends WorkerView>(
-  fleet: FleetView<Worker>,
-  now: number,
-  limits: Limits,
-): Action<Worker>[] {
-  return slots(fleet.everReady ? fleet.target : 1).flatMap((slot) => {
-    const manned = stayingIn(fleet, slot).some((worker) => !isHung(worker, now, limits));
-    return manned || now < fleet.respawnAt(slot) ? [] : [{ type: 'fork', slot } as const];
+/** Every slot has a worker. The first one starts alone: what keeps it from booting is then logged once. */
+function fillSlots<Worker extends WorkerView>(fleet: FleetView<Worker>): Action<Worker>[] {
+  return slotsOf(fleet.everReady ? fleet.target : 1).flatMap((slot) => {
+    const isOccupied = activeIn(fleet, slot).some((worker) => !isHung(worker, fleet));
+    return isOccupied || fleet.now < fleet.respawnAt(slot) ? [] : fork(slot);
   });
 }
 
-/** One at a time, only while all slots serve, and while not too many are still on their way out. */
-function replaceOne<Worker extends WorkerView>(
-  fleet: FleetView<Worker>,
-  now: number,
-  limits: Limits,
-): Action<Worker>[] {
-  const staying = fleet.workers.filter((worker) => worker.phase !== 'leaving');
-  const leaving = fleet.workers.length - staying.length;
-  const calm =
-    staying.length === fleet.target &&
-    staying.every((worker) => worker.phase === 'ready' && !isHung(worker, now, limits));
-  if (!calm || leaving > fleet.target) return [];
-  const victim = nextVictim(fleet, staying, now - limits.minUptimeMs);
-  if (!victim || now < fleet.respawnAt(victim.slot)) return [];
-  return [{ type: 'fork', slot: victim.slot }];
+/** One at a time, only while all slots serve, and while no more than `target` workers are stopping. */
+function replaceOne<Worker extends WorkerView>(fleet: FleetView<Worker>): Action<Worker>[] {
+  const active = fleet.workers.filter((worker) => worker.phase !== 'stopping');
+  const isComplete =
+    active.length === fleet.target &&
+    active.every((worker) => worker.phase === 'ready' && !isHung(worker, fleet));
+  if (!isComplete || fleet.workers.length - active.length > fleet.target) return [];
+  const worker = nextToReplace(fleet, active);
+  return worker && fleet.now >= fleet.respawnAt(worker.slot) ? fork(worker.slot) : [];
 }
 
-/** Reloads go by slot and before recycling, which they make needless. */
-function nextVictim<Worker extends WorkerView>(
-  fleet: FleetView<Worker>,
-  staying: readonly Worker[],
-  readyBefore: number,
-): Worker | undefined {
-  const bySlot = [...staying].sort((one, other) => one.slot - other.slot);
-  if (fleet.reloading) return bySlot.find((worker) => worker.generation < fleet.generation);
-  return bySlot.find((worker) => worker.recycleReason !== undefined && worker.readyAt <= readyBefore);
+/** A reload goes by slot and before recycling, which it makes unnecessary. */
+function nextToReplace(fleet: FleetView, active: readonly WorkerView[]): WorkerView | undefined {
+  const { now, limits } = fleet;
+  return [...active]
+    .sort((one, other) => one.slot - other.slot)
+    .find((worker) => {
+      if (fleet.reloading) return worker.generation < fleet.generation;
+      return worker.recycleReason !== undefined && now - worker.readyAt >= limits.minUptimeMs;
+    });
 }
 
-function stayingIn<Worker extends WorkerView>(fleet: FleetView<Worker>, slot: number): Worker[] {
-  return fleet.workers.filter((worker) => worker.slot === slot && worker.phase !== 'leaving');
+function activeIn<Worker extends WorkerView>(fleet: FleetView<Worker>, slot: number): Worker[] {
+  return fleet.workers.filter((worker) => worker.slot === slot && worker.phase !== 'stopping');
 }
 
-function slots(count: number): number[] {
+function slotsOf(count: number): number[] {
   return Array.from({ length: count }, (_, slot) => slot);
+}
+
+function fork(slot: number): Action<never>[] {
+  return [{ type: 'fork', slot }];
 }
 
 function drain<Worker>(worker: Worker, reason: string): Action<Worker>[] {

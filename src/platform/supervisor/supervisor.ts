@@ -1,69 +1,90 @@
-import { limitsOf } from './stop-timeout.ts';
-import {
-  describeExit,
-  Failures,
-  logExit,
-  logReady,
-  wasHitByStray,
-  type Failed,
-  type Failure,
-} from './failures.ts';
-import { Fleet } from './fleet.ts';
+import { EXIT_BAD_CONFIG } from '../config/config-error.ts';
+import type { PlatformConfig } from '../config/settings.ts';
+import type { Logger } from '../observability/logger.ts';
+import { describeExit, Failures, isGroupSignal, type Exit, type FailureKind } from './failures.ts';
+import type { Fork } from './fork.ts';
 import { Loop } from './loop.ts';
 import type { ToPrimary } from './messages.ts';
-import { StateReporter } from './state-reporter.ts';
-import { allServingSince, decide, isProven, isReloaded, nextDeadline } from './policy.ts';
+import { allReadySince, decide, isReloaded, isStable, limitsOf } from './policy.ts';
 import type { Action, FleetView, Limits } from './policy.ts';
-import { Reloads, type ReloadResult } from './reloads.ts';
-import { describeFleet, type Status } from './status.ts';
-import type { SupervisorParts } from './supervisor-parts.ts';
-import type { Exit, WorkerProcess } from './worker-process.ts';
+import { describeFleet, type ReloadResult, type Status } from './status.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** Exit codes of the primary beside 0 (stopped) and 78 (bad configuration). */
+const EXIT_GAVE_UP = 1;
+export const EXIT_NO_BOOT = 3;
+
+export interface SupervisorOptions {
+  readonly config: PlatformConfig;
+  readonly logger: Logger;
+  readonly fork: Fork;
+  /** The number of workers at the start. */
+  readonly target: number;
+  /** Off while a debugger may stop a worker. */
+  readonly detectHangs: boolean;
+  /** Whether the socket is systemd's: Node closes it with the last worker, and cannot open it again. */
+  readonly inheritedSocket: boolean;
+  /** Called once, when all workers are ready for the first time. */
+  readonly onStarted: () => void;
+  /** The state, the target or the number of ready workers has changed. */
+  readonly onChange: (status: Status) => void;
+  /** A worker that is about to exit has sent its last metrics. */
+  readonly onFinalMetrics: (worker: WorkerProcess, metrics: unknown) => void;
+  readonly onWorkerExit: (worker: WorkerProcess) => void;
+  /** No worker is left. */
+  readonly onEnd: (code: number) => void;
+}
 
 /**
- * The primary's mind: keeps the wanted number of workers alive, and rolls them over without a gap.
+ * Keeps the wanted number of workers running, and replaces them without a gap.
  *
- * One loop: `#run` asks `decide` what is to be done, after every event and once a second, and does it. Signals, messages
- * and exits change what is known, and call it.
+ * One loop: `#run` asks `decide` what is to be done, after every event and on every tick, and does it. Signals, messages
+ * and exits change the state, and call it.
  */
 export class Supervisor {
-  readonly #parts: SupervisorParts;
+  readonly #options: SupervisorOptions;
   readonly #limits: Limits;
   readonly #loop: Loop;
-  readonly #fleet: Fleet;
   readonly #failures: Failures;
-  readonly #reporter: StateReporter;
-  readonly #reloads = new Reloads();
+  #workers: WorkerProcess[] = [];
   #target: number;
   #generation = 1;
   #everReady = false;
+  #started = false;
   #stopping = false;
   #exitCode = 0;
-  #recycled = 0;
+  #logLevel: string | undefined;
+  #reload: Promise<ReloadResult> | undefined;
+  #finishReload: (result: ReloadResult) => void = () => undefined;
+  #nextReload: Promise<ReloadResult> | undefined;
+  #lastReload: ReloadResult | undefined;
+  #lastReported = '';
+  readonly #counts = { recycled: 0, reloads: 0, abortedReloads: 0 };
 
-  constructor(parts: SupervisorParts) {
-    const { config, detectHangs, fork, hooks, logger, target } = parts;
-    this.#parts = parts;
+  constructor(options: SupervisorOptions) {
+    const { config, detectHangs, logger, target } = options;
+    this.#options = options;
     this.#target = target;
     this.#limits = limitsOf(config, detectHangs);
-    this.#failures = new Failures(config);
-    this.#reporter = new StateReporter(hooks);
-    this.#loop = new Loop(logger, this.#run.bind(this));
-    const events = { message: this.#onMessage.bind(this), exit: this.#onExit.bind(this) };
-    this.#fleet = new Fleet({ config, fork, events, now: () => this.#loop.now });
+    this.#failures = new Failures({ minUptimeMs: this.#limits.minUptimeMs, limit: config.CRASH_LIMIT });
+    this.#loop = new Loop({
+      run: this.#run.bind(this),
+      resumed: (ms) => {
+        logger.warn({ seconds: ms / 1000 }, 'the primary was suspended');
+      },
+    });
   }
 
+  /** In the order they were forked. */
   get workers(): readonly WorkerProcess[] {
-    return this.#fleet.workers;
+    return this.#workers;
   }
 
   get status(): Status {
-    return describeFleet({
-      fleet: this.#view,
-      started: this.#reporter.started,
-      now: this.#loop.now,
-      limits: this.#limits,
-      lastReload: this.#reloads.last,
-      counts: { ...this.#failures.counts, ...this.#reloads.counts, recycled: this.#recycled },
+    return describeFleet(this.#view, {
+      started: this.#started,
+      lastReload: this.#lastReload,
+      counts: { ...this.#failures.counts, ...this.#counts },
     });
   }
 
@@ -71,180 +92,204 @@ export class Supervisor {
     this.#loop.start();
   }
 
-  /** Replaces all workers by new ones, one at a time. When a new one fails, the old ones stay. */
+  /**
+   * Replaces all workers by new ones, one at a time. When a new one fails, the old ones stay. Any number of requests
+   * during a reload are one more reload: all want the newest code.
+   */
   async reload(reason: string): Promise<ReloadResult> {
-    if (this.#stopping) return { ok: false, generation: this.#generation, reason: 'stopping' };
-    this.#parts.logger.info({ reason, queued: this.#reloads.running }, 'reload requested');
-    return this.#reloads.request(this.#beginReload);
+    this.#options.logger.info({ reason, queued: this.#reload !== undefined }, 'reload requested');
+    if (!this.#reload) return this.#beginReload();
+    this.#nextReload ??= this.#reload.then(() => this.#beginReload());
+    return this.#nextReload;
   }
 
-  /** Sets how many workers there are to be; the caller has checked the number. */
+  /** @param target - the new number of workers; the caller has checked it. */
   scale(target: number): void {
     if (target === this.#target || this.#stopping) return;
-    this.#parts.logger.info({ from: this.#target, to: target }, 'scaling');
+    this.#options.logger.info({ from: this.#target, to: target }, 'scaling');
     this.#target = target;
-    this.#failures.forgive();
+    this.#failures.reset();
     this.#loop.run();
   }
 
-  /** Has all workers drain at the same time. A second call, or `quick`, gives them two seconds. */
+  /** Drains all workers at the same time. A second call, or `quick`, gives them two seconds. */
   stop(reason: string, quick = false): void {
     const force = quick || this.#stopping;
-    this.#parts.logger.info({ reason, force }, 'stopping');
+    this.#options.logger.info({ reason, force }, 'stopping');
     this.#stopping = true;
     this.#endReload('stopping');
-    this.#fleet.drainAll(reason, force);
+    for (const worker of this.#workers) {
+      if (worker.phase !== 'stopping') worker.drain(reason, { delay: true });
+      if (force) worker.force();
+    }
     this.#loop.run();
   }
 
-  /** For the primary and all workers, those to come included. */
+  /** For the primary and all workers, future ones included. */
   setLogLevel(level: string): void {
-    this.#parts.logger.level = level;
-    this.#fleet.setLogLevel(level);
+    this.#options.logger.level = level;
+    this.#logLevel = level;
+    for (const worker of this.#workers) worker.send({ type: 'log-level', level });
   }
 
   get #view(): FleetView<WorkerProcess> {
     return {
-      workers: this.workers,
+      workers: this.#workers,
       target: this.#target,
       generation: this.#generation,
-      reloading: this.#reloads.running,
+      reloading: this.#reload !== undefined,
       stopping: this.#stopping,
       everReady: this.#everReady,
       respawnAt: (slot) => this.#failures.respawnAt(slot),
+      now: this.#loop.now,
+      limits: this.#limits,
     };
   }
 
-  /** The loop. */
+  /** One round of the loop. */
   #run(): void {
-    if (this.#stopping && this.workers.length === 0) {
+    if (this.#stopping && this.#workers.length === 0) {
       this.#loop.stop();
-      this.#parts.hooks.ended(this.#exitCode);
+      this.#options.onEnd(this.#exitCode);
       return;
     }
-    const { now } = this.#loop;
-    this.#conclude(now);
-    for (const action of decide(this.#view, now, this.#limits)) this.#carryOut(action);
-    this.#reporter.tell(() => this.status);
-    this.#loop.wakeAt(nextDeadline(this.#view, now, this.#limits));
-  }
-
-  /** What has come true by the passing of time. */
-  #conclude(now: number): void {
-    const since = allServingSince(this.#view);
-    if (since !== undefined) this.#failures.allServing(now, since);
-    if (this.#reloads.running && isReloaded(this.#view, now, this.#limits)) this.#endReload();
+    if (this.#loop.now - allReadySince(this.#view) >= this.#limits.minUptimeMs) this.#failures.reset();
+    if (this.#reload && isReloaded(this.#view)) this.#endReload();
+    for (const action of decide(this.#view)) this.#carryOut(action);
+    this.#report();
   }
 
   #carryOut(action: Action<WorkerProcess>): void {
-    switch (action.type) {
-      case 'fork':
-        if (!this.#stopping) this.#fork(action.slot);
-        break;
-      case 'drain':
-        if (action.worker.recycleReason !== undefined) this.#recycled += 1;
-        this.#fleet.drain(action.worker, action.worker.recycleReason ?? action.reason);
-        break;
-      case 'kill':
-        this.#kill(action.worker, action.signal, action.reason);
-        break;
+    if (action.type === 'fork') {
+      this.#fork(action.slot);
+      return;
     }
+    const { worker, reason } = action;
+    const { phase, recycleReason } = worker;
+    if (action.type === 'drain') {
+      if (recycleReason !== undefined) this.#counts.recycled += 1;
+      worker.drain(recycleReason ?? reason);
+      return;
+    }
+    this.#options.logger.error({ ...worker.fields, signal: action.signal, reason }, 'killing a worker');
+    worker.kill(action.signal);
+    if (phase !== 'stopping') this.#onFailure(worker, phase === 'ready' ? 'hang' : 'boot', reason);
   }
 
   #fork(slot: number): void {
+    const { config, fork, logger } = this.#options;
+    const generation = this.#generation;
+    if (this.#stopping) return;
     try {
-      this.#fleet.fork(slot, this.#generation);
+      const process = fork(slot, this.#logLevel === undefined ? {} : { LOG_LEVEL: this.#logLevel });
+      const worker = new WorkerProcess(process, {
+        slot,
+        generation,
+        config,
+        now: () => this.#loop.now,
+        onMessage: this.#onMessage.bind(this),
+        onExit: this.#onExit.bind(this),
+      });
+      this.#workers.push(worker);
     } catch (error) {
       const reason = describeExit({ code: null, signal: null, error: error as Error });
-      this.#parts.logger.error({ slot, reason }, 'no worker could be forked');
-      this.#fail({ slot, generation: this.#generation, readyAt: Infinity }, { kind: 'boot', reason });
+      logger.error({ slot, reason }, 'cannot fork a worker');
+      this.#onFailure({ slot, generation, readyAt: Infinity }, 'boot', reason);
     }
-  }
-
-  #kill(worker: WorkerProcess, signal: NodeJS.Signals, reason: string): void {
-    const { phase } = worker;
-    this.#parts.logger.error({ ...worker.name, signal, reason }, 'killing a worker');
-    this.#fleet.kill(worker, signal);
-    if (phase !== 'leaving') this.#fail(worker, { kind: phase === 'ready' ? 'hang' : 'boot', reason });
   }
 
   #onMessage(worker: WorkerProcess, message: ToPrimary): void {
-    const { now } = this.#loop;
-    // Whatever it says, it lives.
-    worker.beatAt = now;
-    switch (message.type) {
-      case 'ready':
-        if (worker.phase !== 'booting') return;
-        worker.markReady(now);
-        this.#everReady = true;
-        logReady(this.#parts.logger, worker);
-        break;
-      case 'beat':
-        worker.noteBeat(message.beat, this.#parts.config);
-        return;
-      case 'fatal':
-        this.#fleet.leaves(worker);
-        this.#fail(worker, { kind: 'crash', reason: message.message });
-        break;
-      case 'leaving':
-        this.#parts.hooks.leaving(worker, message.metrics);
-        return;
-      default:
-        return;
+    if (message.type === 'heartbeat') worker.onHeartbeat(message.heartbeat);
+    else if (message.type === 'final-metrics') this.#options.onFinalMetrics(worker, message.metrics);
+    else if (message.type === 'ready' && worker.phase === 'booting') {
+      worker.markReady();
+      this.#everReady = true;
+      this.#options.logger.info(worker.fields, 'worker ready');
+      this.#loop.run();
+    } else if (message.type === 'fatal') {
+      worker.stopsByItself();
+      this.#onFailure(worker, 'crash', message.message);
+      this.#loop.run();
     }
-    this.#loop.run();
   }
 
   #onExit(worker: WorkerProcess, exit: Exit): void {
     const { phase } = worker;
-    this.#parts.hooks.gone(worker);
-    logExit(this.#parts.logger, worker, exit, this.#loop.now);
-    if (phase !== 'leaving' && !wasHitByStray(exit, phase)) {
-      const kind = phase === 'booting' ? 'boot' : 'crash';
-      this.#fail(worker, { kind, reason: describeExit(exit), exitCode: exit.code });
+    const reason = describeExit(exit);
+    const line = { ...worker.fields, ...exit };
+    this.#workers = this.#workers.filter((other) => other !== worker);
+    this.#options.onWorkerExit(worker);
+    if (phase === 'stopping') this.#options.logger.info(line, 'worker stopped');
+    else this.#options.logger.error({ ...line, reason }, 'worker crashed');
+    if (phase !== 'stopping' && !isGroupSignal(exit, phase)) {
+      this.#onFailure(worker, phase === 'booting' ? 'boot' : 'crash', reason, exit.code);
     }
     this.#loop.run();
   }
 
-  #fail(worker: Failed, failure: Failure): void {
+  /** Aborts the reload when it was a new worker, and gives up when there is no sense in trying again. */
+  #onFailure(
+    worker: Pick<WorkerProcess, 'slot' | 'generation' | 'readyAt'>,
+    kind: FailureKind,
+    reason: string,
+    exitCode: number | null = null,
+  ): void {
     if (this.#stopping) return;
     const { now } = this.#loop;
-    const isNew = worker.generation === this.#generation && !isProven(worker, now, this.#limits);
-    if (isNew) this.#endReload(`the new worker of slot ${worker.slot} ${failure.reason}`);
-    const code = this.#failures.note(worker, failure, {
-      now,
-      everReady: this.#everReady,
-      serving: this.workers.some(({ phase }) => phase === 'ready'),
-      borrowedSocket: this.#parts.borrowedSocket,
-    });
+    const isNew = worker.generation === this.#generation && !isStable(worker, this.#view);
+    if (isNew) this.#endReload(`the new worker of slot ${worker.slot} ${reason}`);
+    this.#failures.add(kind, worker.slot, now, Math.max(0, now - worker.readyAt));
+    const code = this.#exitCodeAfter(exitCode);
     if (code === undefined) return;
-    this.#parts.logger.fatal({ reason: failure.reason, code }, 'giving up');
+    this.#options.logger.fatal({ reason, code }, 'giving up');
     this.#exitCode = code;
     this.#stopping = true;
-    for (const other of this.workers) this.#fleet.kill(other, 'SIGKILL');
+    for (const other of this.#workers) other.kill('SIGKILL');
   }
 
-  readonly #beginReload = () => {
-    this.#generation += 1;
-    this.#failures.forgive();
-    // Not at once: this may be called in the middle of a run.
-    queueMicrotask(() => {
-      this.#loop.run();
-    });
-  };
+  /** undefined: try again, as it always makes sense while one worker serves. */
+  #exitCodeAfter(exitCode: number | null): number | undefined {
+    if (!this.#everReady) return exitCode === EXIT_BAD_CONFIG ? EXIT_BAD_CONFIG : EXIT_NO_BOOT;
+    if (this.#workers.some(({ phase }) => phase === 'ready')) return undefined;
+    const isHopeless = this.#options.inheritedSocket || this.#failures.isLimitReached(this.#loop.now);
+    return isHopeless ? EXIT_GAVE_UP : undefined;
+  }
 
-  /** @param aborted - why, where it could not be done. */
+  async #beginReload(): Promise<ReloadResult> {
+    this.#nextReload = undefined;
+    if (this.#stopping) return { ok: false, generation: this.#generation, reason: 'stopping' };
+    const reload = new Promise<ReloadResult>((resolve) => (this.#finishReload = resolve));
+    this.#reload = reload;
+    this.#generation += 1;
+    this.#failures.reset();
+    this.#loop.run();
+    return reload;
+  }
+
+  /** @param aborted - why it was aborted; undefined: it is done. */
   #endReload(aborted?: string): void {
-    if (!this.#reloads.running) return;
+    if (!this.#reload) return;
     const generation = this.#generation;
-    const { logger } = this.#parts;
-    if (aborted === undefined) logger.info({ generation }, 'reloaded');
+    const { logger } = this.#options;
+    const isDone = aborted === undefined;
+    if (isDone) logger.info({ generation }, 'reloaded');
     else logger.error({ generation, reason: aborted }, 'reload aborted; the old workers stay');
-    const result = {
-      ok: aborted === undefined,
-      generation,
-      ...(aborted !== undefined && { reason: aborted }),
-    };
-    this.#reloads.end(result, this.#stopping ? undefined : this.#beginReload);
+    this.#lastReload = { ok: isDone, generation, ...(!isDone && { reason: aborted }) };
+    this.#counts[isDone ? 'reloads' : 'abortedReloads'] += 1;
+    this.#finishReload(this.#lastReload);
+    this.#reload = undefined;
+  }
+
+  /** Reports what has changed, once. */
+  #report(): void {
+    if (!this.#started && this.status.ready === this.#target) {
+      this.#started = true;
+      this.#options.onStarted();
+    }
+    const { status } = this;
+    const summary = `${status.state} ${status.ready}/${status.target}`;
+    if (summary === this.#lastReported) return;
+    this.#lastReported = summary;
+    this.#options.onChange(status);
   }
 }

@@ -1,70 +1,60 @@
 import type { Worker } from 'node:cluster';
-import { isOurs, type Beat, type Question, type ToPrimary, type ToWorker } from './messages.ts';
-import { recycleReasonOf, type WearLimits, type WorkerPhase, type WorkerView } from './policy.ts';
+import type { PlatformConfig } from '../config/settings.ts';
+import type { Exit } from './failures.ts';
+import { isOurs, type Heartbeat, type Query, type Reply, type ToPrimary, type ToWorker } from './messages.ts';
+import { recycleReasonOf, stopTimeoutSeconds, type WorkerPhase, type WorkerView } from './policy.ts';
 
-/** How a process ended. */
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: string | null;
-  /** It never began: the system had no memory or no process to give. */
-  readonly error?: Error;
-}
+/** How long a forced stop takes, in milliseconds: the worker's drain has the same number. */
+const FORCED_MS = 2000;
 
-/** What happens to a worker. */
-export interface WorkerEvents {
-  message(worker: WorkerProcess, message: ToPrimary): void;
-  exit(worker: WorkerProcess, exit: Exit): void;
-}
-
-/** Where a worker belongs, and when it was forked, in milliseconds of the supervisor's clock. */
-export interface Place {
+export interface WorkerProcessOptions {
   readonly slot: number;
   readonly generation: number;
-  readonly forkedAt: number;
+  readonly config: PlatformConfig;
+  /** Milliseconds of the supervisor's clock. */
+  readonly now: () => number;
+  readonly onMessage: (worker: WorkerProcess, message: ToPrimary) => void;
+  readonly onExit: (worker: WorkerProcess, exit: Exit) => void;
 }
 
-interface Waiting {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
-
-/** One worker, as the primary sees it: what is known about it, and a way to talk to it. */
+/** One worker, as the primary sees it: its state, and a way to talk to it. */
 export class WorkerProcess implements WorkerView {
   readonly slot: number;
   readonly generation: number;
   readonly forkedAt: number;
   phase: WorkerPhase = 'booting';
   readyAt = Infinity;
-  beatAt: number;
+  lastMessageAt: number;
   killAt = Infinity;
   recycleReason: string | undefined;
-  beat: Beat | undefined;
-  /** It does something long and blocking that was asked of it: its silence means nothing. */
+  heartbeat: Heartbeat | undefined;
   heartbeatPaused = false;
 
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #questions = 0;
-  /** What it was told while it booted, and has not heard; undefined from then on. */
-  #unheard: ToWorker[] | undefined = [];
-  #heavyBeats = 0;
+  readonly #options: WorkerProcessOptions;
+  readonly #waiting = new Map<number, (reply: Pick<Reply, 'value' | 'error'>) => void>();
+  #queries = 0;
+  /** What was sent before the worker listens for messages; undefined from then on. */
+  #queued: ToWorker[] | undefined = [];
+  #heartbeatsOverLimit = 0;
   #ended = false;
 
-  constructor(worker: Worker, place: Place, events: WorkerEvents) {
+  constructor(worker: Worker, options: WorkerProcessOptions) {
     this.#worker = worker;
-    this.slot = place.slot;
-    this.generation = place.generation;
-    this.forkedAt = place.forkedAt;
-    this.beatAt = place.forkedAt;
+    this.#options = options;
+    this.slot = options.slot;
+    this.generation = options.generation;
+    this.forkedAt = options.now();
+    this.lastMessageAt = this.forkedAt;
     worker.on('message', (message: unknown) => {
-      if (isOurs(message)) this.#receive(message as ToPrimary, events);
+      if (isOurs(message)) this.#onMessage(message as ToPrimary);
     });
     worker.on('exit', (code: number | null, signal: string | null) => {
-      this.#end({ code, signal }, events);
+      this.#onExit({ code, signal });
     });
-    // Without a pid it was never born, and there will be no exit. With one, a message missed a worker that just died.
+    // Without a pid it did not start, and there is no exit event. With one, a message missed a worker that just ended.
     worker.on('error', (error) => {
-      if (this.pid === undefined) this.#end({ code: null, signal: null, error }, events);
+      if (this.pid === undefined) this.#onExit({ code: null, signal: null, error });
     });
   }
 
@@ -72,77 +62,109 @@ export class WorkerProcess implements WorkerView {
     return this.#worker.process.pid;
   }
 
-  /** For the log. */
-  get name() {
-    return { slot: this.slot, worker: this.pid };
+  /** For the log; `seconds` since the fork. */
+  get fields() {
+    const seconds = Math.round(this.#options.now() - this.forkedAt) / 1000;
+    return { slot: this.slot, worker: this.pid, seconds };
   }
 
-  markReady(now: number): void {
+  markReady(): void {
     this.phase = 'ready';
-    this.#unheard = undefined;
-    this.readyAt = now;
+    this.readyAt = this.#options.now();
   }
 
-  noteBeat(beat: Beat, limits: WearLimits): void {
-    this.beat = beat;
-    this.#heavyBeats = beat.rssBytes > limits.MAX_RSS_MB * 1024 ** 2 ? this.#heavyBeats + 1 : 0;
-    this.recycleReason = recycleReasonOf(
-      { slot: this.slot, requests: beat.requests, heavyBeats: this.#heavyBeats },
-      limits,
-    );
-  }
-
-  send(message: ToWorker): void {
-    this.#unheard?.push(message);
-    if (this.#worker.isConnected()) this.#worker.send(message);
-  }
-
-  /** What must be said again, now that it hears. */
-  takeUnheard(): ToWorker[] {
-    const unheard = this.#unheard ?? [];
-    this.#unheard = undefined;
-    return unheard;
-  }
-
-  /** `worker.kill()` of Node would ask the worker first; one that hangs does not hear. */
-  kill(signal: NodeJS.Signals): void {
-    this.#worker.process.kill(signal);
+  onHeartbeat(heartbeat: Heartbeat): void {
+    const { config } = this.#options;
+    const isOverLimit = heartbeat.rssBytes > config.MAX_RSS_MB * 1024 ** 2;
+    this.heartbeat = heartbeat;
+    this.#heartbeatsOverLimit = isOverLimit ? this.#heartbeatsOverLimit + 1 : 0;
+    const { slot } = this;
+    const use = { slot, requests: heartbeat.requests, heartbeatsOverLimit: this.#heartbeatsOverLimit };
+    this.recycleReason = recycleReasonOf(use, config);
   }
 
   /**
-   * Asks the worker something.
+   * Has the worker stop. One that is still booting has nothing to finish.
    *
-   * @throws {Error} when it does not answer in time, can't do it, or is gone.
+   * @param delay - whether DRAIN_DELAY_SECONDS counts: all workers stop, and balancers must see it first.
    */
-  async ask(question: Question, timeoutMs: number): Promise<unknown> {
-    const id = ++this.#questions;
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject });
-        timer = setTimeout(() => {
-          reject(new Error(`worker ${this.slot} did not answer in time`));
-        }, timeoutMs);
-        this.send({ ...question, id });
+  drain(reason: string, { delay = false } = {}): void {
+    const { config } = this.#options;
+    const isBooting = this.phase === 'booting';
+    this.#stopWithin(isBooting ? config.KILL_GRACE_SECONDS * 1000 : stopTimeoutSeconds(config) * 1000);
+    this.send({ type: 'drain', reason, delay });
+  }
+
+  /** Has it stop within two seconds. */
+  force(): void {
+    this.stopsByItself();
+    this.send({ type: 'force' });
+  }
+
+  /** It is about to exit, and does not have to be asked. */
+  stopsByItself(): void {
+    const { config } = this.#options;
+    const isStopping = this.phase === 'stopping';
+    const before = isStopping ? this.killAt : Infinity;
+    this.#stopWithin(FORCED_MS + config.KILL_GRACE_SECONDS * 1000);
+    this.killAt = Math.min(before, this.killAt);
+  }
+
+  /** `worker.kill()` of Node would send a message first, which a hung worker does not receive. */
+  kill(signal: NodeJS.Signals): void {
+    this.#stopWithin(signal === 'SIGKILL' ? Infinity : this.#options.config.KILL_GRACE_SECONDS * 1000);
+    this.#worker.process.kill(signal);
+  }
+
+  send(message: ToWorker): void {
+    if (this.#queued) this.#queued.push(message);
+    else if (this.#worker.isConnected()) this.#worker.send(message);
+  }
+
+  /** Rejects when the worker does not reply in time, reports an error, or ends. */
+  query(query: Query, timeoutMs: number): Promise<unknown> {
+    const id = ++this.#queries;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.get(id)?.({ error: `worker ${this.slot} did not reply in time` });
+      }, timeoutMs);
+      this.#waiting.set(id, ({ value, error }) => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+        if (error === undefined) resolve(value);
+        else reject(new Error(error));
       });
-    } finally {
-      clearTimeout(timer);
-      this.#waiting.delete(id);
+      this.send({ ...query, id });
+    });
+  }
+
+  #stopWithin(milliseconds: number): void {
+    this.phase = 'stopping';
+    this.killAt = this.#options.now() + milliseconds;
+  }
+
+  #onMessage(message: ToPrimary): void {
+    this.lastMessageAt = this.#options.now();
+    this.#sendQueued();
+    if (message.type === 'reply') this.#waiting.get(message.id)?.(message);
+    else this.#options.onMessage(this, message);
+  }
+
+  /** The worker listens now. Its time to stop begins here, because it has not received that message before. */
+  #sendQueued(): void {
+    const queued = this.#queued ?? [];
+    this.#queued = undefined;
+    for (const message of queued) {
+      if (message.type === 'drain') this.#stopWithin(stopTimeoutSeconds(this.#options.config) * 1000);
+      if (message.type === 'force') this.force();
+      else this.send(message);
     }
   }
 
-  #receive(message: ToPrimary, events: WorkerEvents): void {
-    events.message(this, message);
-    if (message.type !== 'reply') return;
-    const waiting = this.#waiting.get(message.id);
-    if (message.error === undefined) waiting?.resolve(message.value);
-    else waiting?.reject(new Error(message.error));
-  }
-
-  #end(exit: Exit, events: WorkerEvents): void {
+  #onExit(exit: Exit): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const waiting of this.#waiting.values()) waiting.reject(new Error(`worker ${this.slot} ended`));
-    events.exit(this, exit);
+    for (const settle of this.#waiting.values()) settle({ error: `worker ${this.slot} ended` });
+    this.#options.onExit(this, exit);
   }
 }

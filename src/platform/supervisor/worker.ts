@@ -1,150 +1,155 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { Server } from 'node:http';
+// eslint-disable-next-line n/no-unsupported-features/node-builtins -- only Node 21, which is out of support, lacks it
+import { duplexPair } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { RequestCounts } from '../lifecycle/connections.ts';
-import type { Logger } from '../observability/logger.ts';
 import { keepInspectorClosed } from '../lifecycle/signals.ts';
+import type { Logger } from '../observability/logger.ts';
 import { describe } from '../observability/thrown.ts';
-import { isOurs, type Question, type ToPrimary, type ToWorker } from './messages.ts';
-import { createHeartbeat } from './heartbeat.ts';
-import { answers } from './self-check.ts';
+import { createHeartbeat, recordCpuProfile, takeHeapSnapshot } from './diagnostics.ts';
+import { isOurs, type Query, type ToPrimary, type ToWorker } from './messages.ts';
 
-const BEAT_MS = 1000;
+const HEARTBEAT_MS = 1000;
 
-/** With Node's inspector, which few processes ever need: not at each start. */
-const diagnostics = () => import('./diagnostics.ts');
+/** Milliseconds between two tries of the self-check. */
+const RETRY_MS = 100;
 
 /**
- * What a terminal or a service manager sends to the whole process group. The primary gets it too, and tells each worker
- * what it means for it: a worker that left on its own would leave at the wrong time.
+ * What a terminal or a service manager sends to the whole process group. The primary receives it too, and sends each
+ * worker what it has to do: a worker that stopped on its own would stop at the wrong time.
  */
 const GROUP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGTTIN', 'SIGTTOU'] as const;
 
-/** What the primary, or its death, makes a worker do. */
-export interface WorkerOrders {
-  /** Leave: drain, then call `leave`. May come again. */
-  drain(reason: string, options: { delay: boolean }): void;
-  /** Leave within two seconds. */
-  force(): void;
-}
-
-export interface WorkerParts {
+export interface WorkerOptions {
   readonly logger: Logger;
   readonly requests: RequestCounts;
   /** For the primary's /metrics. */
   readonly metrics: () => Promise<unknown>;
-  readonly orders: WorkerOrders;
+  /** Drain, then call `exit`. May be called again. */
+  readonly drain: (reason: string, options: { delay: boolean }) => void;
+  /** Stop within two seconds. */
+  readonly force: () => void;
 }
 
-/** A worker's side of the cluster. */
+/** @returns undefined where this process has no primary, or one of PM2's. */
+export function joinCluster(managerEnv: ProcessManagerEnv, options: WorkerOptions): WorkerLink | undefined {
+  if (managerEnv.workerSlot === undefined || !cluster.worker) return undefined;
+  return new WorkerLink(cluster.worker, options);
+}
+
+/** The worker's side of the cluster: what it reports to the primary, and what it does on its messages. */
 export class WorkerLink {
   readonly #worker: Worker;
-  readonly #parts: WorkerParts;
+  readonly #options: WorkerOptions;
   #isReady = false;
-  #isDying = false;
+  #hasFailed = false;
 
-  /** @returns undefined where this process has no primary, or one of PM2's. */
-  static join(managerEnv: ProcessManagerEnv, parts: WorkerParts): WorkerLink | undefined {
-    return managerEnv.workerSlot !== undefined && cluster.worker
-      ? new WorkerLink(cluster.worker, parts)
-      : undefined;
-  }
-
-  private constructor(worker: Worker, parts: WorkerParts) {
+  constructor(worker: Worker, options: WorkerOptions) {
     this.#worker = worker;
-    this.#parts = parts;
+    this.#options = options;
     for (const signal of GROUP_SIGNALS) {
       process.on(signal, () => {
-        if (!process.connected) parts.orders.force();
+        if (!process.connected) options.force();
       });
     }
     keepInspectorClosed();
     process.on('message', (message) => {
-      if (isOurs(message)) void this.#obey(message as ToWorker);
+      if (isOurs(message)) void this.#onMessage(message as ToWorker);
     });
-    process.prependListener('disconnect', () => {
-      this.#onDisconnect();
-    });
-    process.on('uncaughtException', (error: unknown) => {
-      this.#onFatal(error);
-    });
-    this.#tell({ type: 'joined' });
+    process.prependListener('disconnect', this.#onDisconnect.bind(this));
+    process.on('uncaughtException', this.#onFatal.bind(this));
+    this.#send({ type: 'joined' });
   }
 
-  /** Tells the primary that this worker serves, once it answers its own health check, and from then on how it is. */
+  /** Reports to the primary that this worker serves, once it passes its own health check; from then on its heartbeats. */
   async ready(server: Server): Promise<void> {
-    await answers(server);
+    await passesSelfCheck(server);
     this.#isReady = true;
-    this.#tell({ type: 'ready' });
-    const heartbeat = createHeartbeat(this.#parts.requests);
-    const beat = () => {
-      this.#tell({ type: 'beat', beat: heartbeat() });
-    };
-    setInterval(beat, BEAT_MS).unref();
+    this.#send({ type: 'ready' });
+    const measure = createHeartbeat(this.#options.requests);
+    setInterval(() => {
+      this.#send({ type: 'heartbeat', heartbeat: measure() });
+    }, HEARTBEAT_MS).unref();
   }
 
-  /**
-   * Ends this process, after the primary has received what it counted.
-   */
-  async leave(code: number): Promise<void> {
-    process.exitCode = this.#isDying ? 1 : code;
+  /** Ends this process, after the primary has received what it counted. */
+  async exit(code: number): Promise<void> {
+    process.exitCode = this.#hasFailed ? 1 : code;
     const exit = () => process.exit();
     if (!process.connected) exit();
-    this.#tell({ type: 'leaving', metrics: await this.#parts.metrics().catch(() => undefined) });
+    this.#send({ type: 'final-metrics', metrics: await this.#options.metrics().catch(() => undefined) });
     process.once('disconnect', exit);
     this.#worker.disconnect();
   }
 
-  #tell(message: ToPrimary): void {
-    // The callback takes the error of a primary that dies just now.
+  #send(message: ToPrimary): void {
+    // The callback takes the error of a primary that exits at this moment.
     if (process.connected) process.send?.(message, undefined, {}, () => undefined);
   }
 
-  async #obey(message: ToWorker): Promise<void> {
-    const { orders, logger } = this.#parts;
-    if (message.type === 'drain') orders.drain(message.reason, message);
-    else if (message.type === 'force') orders.force();
+  async #onMessage(message: ToWorker): Promise<void> {
+    const { drain, force, logger } = this.#options;
+    if (message.type === 'drain') drain(message.reason, message);
+    else if (message.type === 'force') force();
     else if (message.type === 'log-level') logger.level = message.level;
     else await this.#reply(message.id, message);
   }
 
-  async #reply(id: number, question: Question): Promise<void> {
-    try {
-      this.#tell({ type: 'reply', id, value: await this.#answer(question) });
-    } catch (error) {
-      this.#tell({ type: 'reply', id, error: describe(error) });
-    }
+  async #reply(id: number, query: Query): Promise<void> {
+    const result = await this.#resultOf(query).then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error: describe(error) }),
+    );
+    this.#send({ type: 'reply', id, ...result });
   }
 
-  async #answer(question: Question): Promise<unknown> {
-    switch (question.type) {
+  #resultOf(query: Query): Promise<unknown> {
+    switch (query.type) {
       case 'metrics':
-        return this.#parts.metrics();
+        return this.#options.metrics();
       case 'cpu-profile':
-        return (await diagnostics()).recordCpuProfile(question.file, question.seconds);
+        return recordCpuProfile(query.file, query.seconds);
       case 'heap-snapshot':
-        return (await diagnostics()).takeHeapSnapshot(question.file);
+        return takeHeapSnapshot(query.file);
     }
   }
 
-  /** Node would end an orphan at once, with the requests it is answering. */
+  /** Without the primary Node would exit at once, with requests in progress, unless this says that it is on purpose. */
   #onDisconnect(): void {
     if (this.#worker.exitedAfterDisconnect) return;
     this.#worker.exitedAfterDisconnect = true;
-    this.#parts.orders.drain('the primary is gone', { delay: false });
+    this.#options.drain('the primary stopped', { delay: false });
   }
 
   /**
-   * Nobody knows what state this process is in, so it must end; but others' requests are in its hands. The primary is
-   * told at once, replaces it, and these have two seconds.
+   * The state of this process is undefined, so it must end; but it has requests of others in progress. The primary
+   * starts a replacement at once, and these requests have two seconds.
    */
   #onFatal(error: unknown): void {
-    if (!this.#isReady || this.#isDying) {
-      process.exit(1);
-    }
-    this.#isDying = true;
-    this.#tell({ type: 'fatal', message: `died of an uncaught error: ${describe(error)}` });
-    this.#parts.orders.force();
-    this.#parts.orders.drain('uncaught error', { delay: false });
+    if (!this.#isReady || this.#hasFailed) process.exit(1);
+    this.#hasFailed = true;
+    this.#send({ type: 'fatal', message: `failed with an uncaught error: ${describe(error)}` });
+    this.#options.force();
+    this.#options.drain('uncaught error', { delay: false });
   }
+}
+
+/**
+ * Resolves when the server responds to its own /livez with 200; the primary has a deadline for that. Not /readyz, which
+ * may depend on Redis: a new worker would not fix that.
+ *
+ * The request comes over a pair of streams, not over the port: there another worker might respond.
+ */
+async function passesSelfCheck(server: Server): Promise<void> {
+  while ((await statusOf(server, '/livez')) !== '200') await sleep(RETRY_MS);
+}
+
+async function statusOf(server: Server, path: string): Promise<string | undefined> {
+  const [client, serverSide] = duplexPair();
+  server.emit('connection', serverSide);
+  client.end(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  return (await text(client)).split(' ', 2)[1];
 }

@@ -67,7 +67,7 @@ describe('npm run ctl', () => {
     expect(await run('reload')).toMatchObject({ code: 0, stdout: 'reloaded: generation 2 serves\n' });
     expect(await run('scale', '+1')).toMatchObject({ code: 0, stdout: 'scaled from 2 to 3 workers\n' });
     expect(await json(cluster, 'scale', '1')).toEqual({ from: 3, to: 1 });
-    expect(await run('scale', '-1')).toMatchObject({ code: 1, stderr: expect.stringContaining('least') });
+    expect(await run('scale', '-1')).toMatchObject({ code: 1, stderr: expect.stringContaining('minimum') });
     expect(await run('scale', 'many')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('4, +1 or -1'),
@@ -171,7 +171,7 @@ describe('npm run ctl', () => {
     const next = await suite.start({ releases, env: { WEB_CONCURRENCY: '1' } });
     expect(await next.status()).toMatchObject({ pid: next.pid });
     const second = await suite.start({ releases, env: { WEB_CONCURRENCY: '1' } });
-    await second.logged('no control socket; set CONTROL_SOCKET to a path that can be had');
+    await second.logged('cannot open control socket; set CONTROL_SOCKET to an available path');
     expect(await next.status()).toMatchObject({ pid: next.pid });
   }, 60_000);
 
@@ -180,7 +180,7 @@ describe('npm run ctl', () => {
     const path = join(releases.root, 'precious');
     await writeFile(path, 'data');
     const cluster = await suite.start({ releases, env: { WEB_CONCURRENCY: '1', CONTROL_SOCKET: path } });
-    await cluster.logged('no control socket; set CONTROL_SOCKET to a path that can be had');
+    await cluster.logged('cannot open control socket; set CONTROL_SOCKET to an available path');
     expect(await readFile(path, 'utf8')).toBe('data');
   }, 60_000);
 

@@ -95,7 +95,7 @@ describe('a worker that hangs', () => {
     signal(victim, 'SIGSTOP');
     await cluster.untilStatus('its replacement boots', ({ workers }) => workers.length === 3);
     signal(victim, 'SIGCONT');
-    await cluster.logged('worker left', { fields: { worker: victim, code: 0 } });
+    await cluster.logged('worker stopped', { fields: { worker: victim, code: 0 } });
     expect(cluster.lines('killing a worker')).toEqual([]);
   }, 60_000);
 });
@@ -107,7 +107,7 @@ describe('a primary that was suspended', () => {
     cluster.signal('SIGSTOP');
     await sleep(6000);
     cluster.signal('SIGCONT');
-    await cluster.logged('the primary was asleep');
+    await cluster.logged('the primary was suspended');
     await sleep(1500);
     expect(await cluster.workers()).toEqual(before);
     expect(cluster.lines('killing a worker')).toEqual([]);
@@ -122,7 +122,7 @@ describe('a fatal error in a worker', () => {
     const { pid } = await cluster.json('/test/crash');
     await cluster.untilStatus('its replacement boots beside it', ({ workers }) => workers.length === 2);
     expect(await answer).toEqual({ pid });
-    await cluster.logged('worker left', { fields: { worker: pid, code: 1 } });
+    await cluster.logged('worker stopped', { fields: { worker: pid, code: 1 } });
     const crash = await cluster.logged('crash');
     expect(crash).toMatchObject({ pid, err: { message: 'a bug nobody caught', stack: expect.any(String) } });
     const { counts } = await cluster.untilStatus('it is replaced', ({ ready }) => ready === 1);
@@ -176,6 +176,6 @@ describe('connections that never send anything', () => {
     for (const socket of silent) socket.on('error', () => undefined);
     cluster.signal('SIGTERM');
     expect(await cluster.exit()).toEqual({ code: 0, signal: null });
-    expect(cluster.lines('worker left', { code: 0 })).toHaveLength(2);
+    expect(cluster.lines('worker stopped', { code: 0 })).toHaveLength(2);
   }, 60_000);
 });

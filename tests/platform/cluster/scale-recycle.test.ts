@@ -25,7 +25,7 @@ describe('scaling', () => {
       await load.answers(200);
     }
     cluster.signal('SIGTTOU');
-    await cluster.logged('not scaled');
+    await cluster.logged('cannot scale');
     expect(await cluster.workers()).toEqual(before.slice(0, 1));
     const { ok: _, ...lost } = await load.end();
     expect(lost).toEqual(NOTHING_LOST);
@@ -38,7 +38,7 @@ describe('scaling down', () => {
     cluster.signal('SIGTTIN');
     const { workers } = await cluster.untilStatus('it boots', (status) => status.workers.length === 3);
     cluster.signal('SIGTTOU');
-    await cluster.logged('worker left', { fields: { worker: workers[2]?.pid, code: 0 } });
+    await cluster.logged('worker stopped', { fields: { worker: workers[2]?.pid, code: 0 } });
     expect(cluster.lines('killing a worker')).toEqual([]);
     expect(await cluster.status()).toMatchObject({ target: 2, ready: 2, counts: { crashes: 0 } });
   }, 60_000);
@@ -69,7 +69,7 @@ describe('recycling', () => {
     const cluster = await suite.start({ env: { MAX_RSS_MB: '400', MIN_UPTIME_SECONDS: '1' } });
     const before = await cluster.workers();
     const { pid } = await cluster.json('/test/eat?mb=400');
-    await cluster.logged('worker left', { fields: { worker: pid, code: 0 } });
+    await cluster.logged('worker stopped', { fields: { worker: pid, code: 0 } });
     const after = await cluster.workers();
     expect(after.filter((worker) => before.includes(worker))).toEqual(before.filter((old) => old !== pid));
     expect((await cluster.status()).counts).toMatchObject({ recycled: 1, crashes: 0 });

@@ -77,10 +77,10 @@ describe('the start', () => {
     expect(await cluster.status()).toMatchObject({ target: 1, ready: 1 });
     expect(await cluster.control('scale', '+1')).toEqual({
       ok: false,
-      error: '1 is the most with STORE=memory, which processes do not share; use Redis',
+      error: 'the maximum is 1 with STORE=memory, which processes do not share; use Redis',
     });
     cluster.signal('SIGTTIN');
-    await cluster.logged('not scaled');
+    await cluster.logged('cannot scale');
   }, 60_000);
 
   test('does without Redis, also where /readyz does not', async () => {
@@ -101,7 +101,7 @@ describe('the start', () => {
     });
     cluster.signal('SIGTERM');
     expect(await cluster.exit()).toEqual({ code: 0, signal: null });
-    await cluster.logged('worker left', { fields: { slot: 0, code: 0 } });
+    await cluster.logged('worker stopped', { fields: { slot: 0, code: 0 } });
     expect(cluster.lines('killing a worker')).toEqual([]);
   }, 60_000);
 
@@ -132,7 +132,7 @@ describe('the stop', () => {
       expect(await answer).toEqual({ pid: expect.any(Number) });
       expect(await cluster.exit()).toEqual({ code: 0, signal: null });
       expect(pids.filter(isRunning)).toEqual([]);
-      expect(cluster.lines('worker left', { code: 0 })).toHaveLength(2);
+      expect(cluster.lines('worker stopped', { code: 0 })).toHaveLength(2);
     },
     60_000,
   );
@@ -172,7 +172,7 @@ describe('the stop', () => {
     cluster.signal('SIGTERM');
     expect(await cluster.exit()).toEqual({ code: 0, signal: null });
     expect(await endless).toBe('fetch failed');
-    expect(cluster.lines('worker left', { code: 1 })).toHaveLength(1);
+    expect(cluster.lines('worker stopped', { code: 1 })).toHaveLength(1);
   }, 60_000);
 
   test('by the death of the primary: workers answer what is in flight and leave, none is orphaned', async () => {

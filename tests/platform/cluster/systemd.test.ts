@@ -72,7 +72,7 @@ describe('systemd is told', () => {
       releases,
       env: { NOTIFY_SOCKET: '/run/systemd/notify', PATH: releases.root },
     });
-    await cluster.logged('systemd can not be notified');
+    await cluster.logged('cannot notify systemd');
     expect(await cluster.status()).toMatchObject({ state: 'serving' });
   }, 60_000);
 });

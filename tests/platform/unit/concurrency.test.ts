@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { availableCpus, cpuQuota, workerCount } from '../../../src/platform/supervisor/concurrency.ts';
+import { availableCpus, cpuQuota, workerCount } from '../../../src/platform/supervisor/fork.ts';
 
 /** A /sys and /proc made of a few files. */
 function files(content: Record<string, string>): (path: string) => string | undefined {

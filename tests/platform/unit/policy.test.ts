@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  allReadySince,
   decide,
   isReloaded,
-  nextDeadline,
   recycleReasonOf,
   type FleetView,
   type WorkerView,
@@ -15,7 +15,7 @@ interface NamedWorker extends WorkerView {
   readonly name: string;
 }
 
-/** A worker that has served for a minute, unless said otherwise. */
+/** A worker that has served for a minute; `changes` overrides it. */
 function worker(name: string, slot: number, changes: Partial<WorkerView> = {}): NamedWorker {
   return {
     name,
@@ -24,7 +24,7 @@ function worker(name: string, slot: number, changes: Partial<WorkerView> = {}): 
     phase: 'ready',
     forkedAt: NOW - 61_000,
     readyAt: NOW - 60_000,
-    beatAt: NOW - 500,
+    lastMessageAt: NOW - 500,
     heartbeatPaused: false,
     recycleReason: undefined,
     killAt: Infinity,
@@ -32,53 +32,59 @@ function worker(name: string, slot: number, changes: Partial<WorkerView> = {}): 
   };
 }
 
-const booting = { phase: 'booting', readyAt: Infinity, forkedAt: NOW - 100, beatAt: NOW - 100 } as const;
-const leaving = { phase: 'leaving', killAt: NOW + 10_000 } as const;
-const hung = { beatAt: NOW - 15_001 } as const;
+const booting = {
+  phase: 'booting',
+  readyAt: Infinity,
+  forkedAt: NOW - 100,
+  lastMessageAt: NOW - 100,
+} as const;
+const stopping = { phase: 'stopping', killAt: NOW + 10_000 } as const;
+const hung = { lastMessageAt: NOW - 15_001 } as const;
+
+const FLEET = {
+  target: 2,
+  generation: 1,
+  reloading: false,
+  stopping: false,
+  everReady: true,
+  respawnAt: () => 0,
+  now: NOW,
+  limits: LIMITS,
+};
 
 function decisions(workers: NamedWorker[], fleet: Partial<FleetView<NamedWorker>> = {}): string[] {
-  const view = {
-    workers,
-    target: 2,
-    generation: 1,
-    reloading: false,
-    stopping: false,
-    everReady: true,
-    respawnAt: () => 0,
-    ...fleet,
-  };
-  return decide(view, NOW, LIMITS).map((action) => {
+  return decide({ workers, ...FLEET, ...fleet }).map((action) => {
     if (action.type === 'fork') return `fork ${action.slot}`;
     if (action.type === 'drain') return `drain ${action.worker.name}: ${action.reason}`;
     return `${action.signal} ${action.worker.name}: ${action.reason}`;
   });
 }
 
-describe('a fleet that is whole', () => {
+describe('a complete set of workers', () => {
   test('is left alone', () => {
     expect(decisions([worker('a', 0), worker('b', 1)])).toEqual([]);
-    expect(decisions([worker('a', 0), worker('b', 1), worker('c', 1, leaving)])).toEqual([]);
+    expect(decisions([worker('a', 0), worker('b', 1), worker('c', 1, stopping)])).toEqual([]);
   });
 });
 
 describe('the start', () => {
-  test('sends one ahead, and the others when it has proven the code', () => {
+  test('forks one worker, and the others when it is ready', () => {
     expect(decisions([], { everReady: false })).toEqual(['fork 0']);
     expect(decisions([worker('a', 0, booting)], { everReady: false })).toEqual([]);
     expect(decisions([worker('a', 0)], { target: 4 })).toEqual(['fork 1', 'fork 2', 'fork 3']);
   });
 
-  test('kills what does not get ready in time', () => {
+  test('kills a worker that is not ready in time', () => {
     const slow = worker('a', 0, { ...booting, forkedAt: NOW - 30_001 });
     expect(decisions([slow, worker('b', 1)])).toEqual(['SIGKILL a: was not ready in time']);
   });
 });
 
-describe('a slot that lost its worker', () => {
-  test('gets another one, when it is time', () => {
+describe('a slot without a worker', () => {
+  test('gets another one after the respawn delay', () => {
     expect(decisions([worker('b', 1)])).toEqual(['fork 0']);
     expect(decisions([worker('b', 1)], { respawnAt: () => NOW + 1 })).toEqual([]);
-    expect(decisions([worker('b', 1), worker('a', 0, leaving)])).toEqual(['fork 0']);
+    expect(decisions([worker('b', 1), worker('a', 0, stopping)])).toEqual(['fork 0']);
   });
 });
 
@@ -88,22 +94,22 @@ describe('a worker that hangs', () => {
     expect(decisions([silent, worker('b', 1)])).toEqual(['fork 0']);
     expect(decisions([silent, worker('b', 1), worker('c', 0, booting)])).toEqual([]);
     expect(decisions([silent, worker('b', 1), worker('c', 0, { readyAt: NOW })])).toEqual([
-      'SIGABRT a: hangs: it gave no sign of life',
+      'SIGABRT a: hangs: it sent no heartbeat',
     ]);
   });
 
-  test('is aborted without a replacement when none can be had in the time of a boot', () => {
-    const silent = worker('a', 0, { beatAt: NOW - 45_001 });
+  test('is aborted without a replacement when none is ready within the boot timeout', () => {
+    const silent = worker('a', 0, { lastMessageAt: NOW - 45_001 });
     expect(decisions([silent, worker('b', 1)], { respawnAt: () => NOW + 1 })).toEqual([
-      'SIGABRT a: hangs: it gave no sign of life',
+      'SIGABRT a: hangs: it sent no heartbeat',
     ]);
   });
 
-  test('but beats again drains as the elder of two', () => {
+  test('but sends heartbeats again drains as the older of two', () => {
     expect(decisions([worker('a', 0), worker('b', 1), worker('c', 0)])).toEqual(['drain a: replaced']);
   });
 
-  test('because it was asked for something long is left alone', () => {
+  test('while it takes a snapshot is left alone', () => {
     expect(decisions([worker('a', 0, { ...hung, heartbeatPaused: true }), worker('b', 1)])).toEqual([]);
   });
 
@@ -112,10 +118,10 @@ describe('a worker that hangs', () => {
   });
 });
 
-describe('a worker on its way out', () => {
-  test('is killed when its time is over', () => {
-    const late = worker('c', 0, { phase: 'leaving', killAt: NOW });
-    const expected = ['SIGKILL c: did not leave in time'];
+describe('a stopping worker', () => {
+  test('is killed at its deadline', () => {
+    const late = worker('c', 0, { phase: 'stopping', killAt: NOW });
+    const expected = ['SIGKILL c: did not stop in time'];
     expect(decisions([worker('a', 0), worker('b', 1), late])).toEqual(expected);
     expect(decisions([late], { stopping: true })).toEqual(expected);
   });
@@ -138,29 +144,21 @@ describe('a reload', () => {
     expect(decisions([worker('a', 0), worker('b', 1), worker('c', 0, fresh)], reload)).toEqual([
       'drain a: replaced',
     ]);
-    expect(decisions([worker('a', 0, leaving), worker('b', 1), worker('c', 0, fresh)], reload)).toEqual([
+    expect(decisions([worker('a', 0, stopping), worker('b', 1), worker('c', 0, fresh)], reload)).toEqual([
       'fork 1',
     ]);
   });
 
-  test('waits while a slot does not serve, and while too many are still leaving', () => {
+  test('waits while a slot does not serve, and while too many are still stopping', () => {
     expect(decisions([worker('a', 0)], { ...reload, respawnAt: () => NOW + 1 })).toEqual([]);
-    const many = [1, 2, 3].map((number) => worker(`old ${number}`, 0, leaving));
+    const many = [1, 2, 3].map((number) => worker(`old ${number}`, 0, stopping));
     expect(decisions([...many, worker('a', 0), worker('b', 1)], reload)).toEqual([]);
   });
 
-  test('is done when every slot has a proven worker of the new generation, and no other', () => {
-    const view = {
-      target: 2,
-      generation: 2,
-      reloading: true,
-      stopping: false,
-      everReady: true,
-      respawnAt: () => 0,
-    };
-    const done = (workers: NamedWorker[]) => isReloaded({ ...view, workers }, NOW, LIMITS);
+  test('is done when every slot has a stable worker of the new generation, and no other', () => {
+    const done = (workers: NamedWorker[]) => isReloaded({ ...FLEET, ...reload, workers });
     expect(done([worker('c', 0, fresh), worker('d', 1, fresh)])).toBe(true);
-    expect(done([worker('c', 0, fresh), worker('d', 1, fresh), worker('a', 0, leaving)])).toBe(true);
+    expect(done([worker('c', 0, fresh), worker('d', 1, fresh), worker('a', 0, stopping)])).toBe(true);
     expect(done([worker('c', 0, fresh), worker('d', 1, fresh), worker('a', 0)])).toBe(false);
     expect(done([worker('c', 0, fresh), worker('d', 1, { ...fresh, readyAt: NOW - 999 })])).toBe(false);
     expect(done([worker('c', 0, fresh)])).toBe(false);
@@ -168,46 +166,42 @@ describe('a reload', () => {
 });
 
 describe('scaling down', () => {
-  test('drains the highest slots, whatever they are doing', () => {
+  test('drains the highest slots, whatever their phase', () => {
     const workers = [worker('a', 0), worker('b', 1), worker('c', 2), worker('d', 2, booting)];
     expect(decisions(workers)).toEqual(['drain c: scaled down', 'drain d: scaled down']);
   });
 });
 
-describe('recycling', () => {
-  const worn = { recycleReason: 'memory' };
-
-  test('replaces one at a time, never while a slot does not serve', () => {
-    expect(decisions([worker('a', 0, worn), worker('b', 1, worn)])).toEqual(['fork 0']);
-    expect(decisions([worker('a', 0, worn), worker('b', 1, booting)])).toEqual([]);
-    expect(decisions([worker('a', 0, { ...worn, readyAt: NOW - 9999 }), worker('b', 1)])).toEqual([]);
-    expect(decisions([worker('a', 0, worn), worker('b', 1)], { respawnAt: () => NOW + 1 })).toEqual([]);
-  });
-
-  test('is for memory after three beats in a row, and for requests with a tenth more a slot', () => {
-    const limits = { MAX_RSS_MB: 100, MAX_REQUESTS: 1000 };
-    const cases = [
-      [{ slot: 0, requests: 0, heavyBeats: 2 }, undefined],
-      [{ slot: 0, requests: 0, heavyBeats: 3 }, 'memory'],
-      [{ slot: 0, requests: 1001, heavyBeats: 0 }, 'requests'],
-      [{ slot: 1, requests: 1001, heavyBeats: 0 }, undefined],
-      [{ slot: 1, requests: 1101, heavyBeats: 0 }, 'requests'],
-    ] as const;
-    for (const [use, reason] of cases) expect([use, recycleReasonOf(use, limits)]).toEqual([use, reason]);
-    expect(
-      recycleReasonOf({ slot: 0, requests: 1e9, heavyBeats: 9 }, { MAX_RSS_MB: 0, MAX_REQUESTS: 0 }),
-    ).toBeUndefined();
+describe('the time since when all are ready', () => {
+  test('is that of the last one, and Infinity while one is not', () => {
+    const since = (workers: NamedWorker[]) => allReadySince({ ...FLEET, workers });
+    expect(since([worker('a', 0), worker('b', 1, { readyAt: NOW - 300 })])).toBe(NOW - 300);
+    expect(since([worker('a', 0), worker('b', 1, booting)])).toBe(Infinity);
   });
 });
 
-describe('the next deadline', () => {
-  test('is the first of: a kill, a proof, a respawn', () => {
-    const view = { target: 2, generation: 1, reloading: false, stopping: false, everReady: true };
-    const next = (workers: NamedWorker[], respawnAt = 0) =>
-      nextDeadline({ ...view, workers, respawnAt: () => respawnAt }, NOW, LIMITS) - NOW;
-    expect(next([worker('a', 0)])).toBe(Infinity);
-    expect(next([worker('a', 0, { readyAt: NOW - 300 })])).toBe(700);
-    expect(next([worker('a', 0, { ...leaving, killAt: NOW + 50 })], NOW + 400)).toBe(50);
-    expect(next([worker('a', 0)], NOW + 400)).toBe(400);
+describe('recycling', () => {
+  const due = { recycleReason: 'memory' };
+
+  test('replaces one at a time, never while a slot does not serve', () => {
+    expect(decisions([worker('a', 0, due), worker('b', 1, due)])).toEqual(['fork 0']);
+    expect(decisions([worker('a', 0, due), worker('b', 1, booting)])).toEqual([]);
+    expect(decisions([worker('a', 0, { ...due, readyAt: NOW - 9999 }), worker('b', 1)])).toEqual([]);
+    expect(decisions([worker('a', 0, due), worker('b', 1)], { respawnAt: () => NOW + 1 })).toEqual([]);
+  });
+
+  test('is for memory after three heartbeats in a row, and for requests with a tenth more per slot', () => {
+    const limits = { MAX_RSS_MB: 100, MAX_REQUESTS: 1000 };
+    const cases = [
+      [{ slot: 0, requests: 0, heartbeatsOverLimit: 2 }, undefined],
+      [{ slot: 0, requests: 0, heartbeatsOverLimit: 3 }, 'memory'],
+      [{ slot: 0, requests: 1001, heartbeatsOverLimit: 0 }, 'requests'],
+      [{ slot: 1, requests: 1001, heartbeatsOverLimit: 0 }, undefined],
+      [{ slot: 1, requests: 1101, heartbeatsOverLimit: 0 }, 'requests'],
+    ] as const;
+    for (const [use, reason] of cases) expect([use, recycleReasonOf(use, limits)]).toEqual([use, reason]);
+    expect(
+      recycleReasonOf({ slot: 0, requests: 1e9, heartbeatsOverLimit: 9 }, { MAX_RSS_MB: 0, MAX_REQUESTS: 0 }),
+    ).toBeUndefined();
   });
 });

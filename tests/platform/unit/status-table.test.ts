@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { duration, statusTable } from '../../../src/platform/supervisor/status-table.ts';
+import { duration, statusTable } from '../../../src/platform/supervisor/ctl.ts';
 import type { Status, WorkerStatus } from '../../../src/platform/supervisor/status.ts';
 
 const WORKER: WorkerStatus = {
@@ -24,23 +24,10 @@ const STATUS: Status = {
   ready: 2,
   lastReload: { ok: false, generation: 3, reason: 'the new worker of slot 0 exited with 1' },
   counts: { crashes: 1, hangs: 0, bootFailures: 2, recycled: 3, reloads: 1, abortedReloads: 1 },
-  workers: [
-    WORKER,
-    {
-      ...WORKER,
-      slot: 1,
-      pid: 99,
-      state: 'booting',
-      rssBytes: undefined,
-      utilization: undefined,
-      delayMs: undefined,
-      requests: undefined,
-      inFlight: undefined,
-    },
-  ],
+  workers: [WORKER, { slot: 1, pid: 99, state: 'booting', generation: 3, uptimeSeconds: 3725 }],
 };
 
-test('the status reads well in a terminal', () => {
+test('the status is a summary and one line per worker', () => {
   expect(statusTable(STATUS).split('\n')).toEqual([
     'reloading: 2 of 2 ready · generation 4 · primary 1000 · up 1 d 2 h',
     'replaced: 1 crashed, 0 hung, 2 did not boot, 3 recycled',

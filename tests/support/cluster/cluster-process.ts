@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { sendCommand } from '../../../src/platform/supervisor/control-client.ts';
+import { sendCommand } from '../../../src/platform/supervisor/ctl.ts';
 import type { ControlResponse } from '../../../src/platform/supervisor/control.ts';
 import type { Status } from '../../../src/platform/supervisor/status.ts';
 import { until } from '../deploy/until.ts';
