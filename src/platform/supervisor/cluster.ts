@@ -1,5 +1,4 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { url as inspectorUrl } from 'node:inspector';
 import type { Server } from 'node:net';
 import type { ConfigReport } from '../config/define-config.ts';
 import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
@@ -10,8 +9,7 @@ import { ECHO_MS, keepInspectorClosed } from '../lifecycle/signals.ts';
 import { createAdminServer } from '../observability/admin.ts';
 import type { Logger } from '../observability/logger.ts';
 import { openControl, scaleTo } from './control.ts';
-import { createFork, findRelease, workerCount } from './fork.ts';
-import { ClusterMetrics } from './metrics.ts';
+import { createFork, findRelease } from './fork.ts';
 import { Notifier } from './notify.ts';
 import { EXIT_NO_BOOT, Supervisor } from './supervisor.ts';
 
@@ -34,28 +32,21 @@ async function start({ config, logger, dotenv, workerEnv }: Boot): Promise<void>
   const release = findRelease(process.argv[1] ?? '', process.cwd(), managerEnv.pwd);
   const notifier = new Notifier(managerEnv, logger);
   let control: Server | undefined = undefined;
-  const supervisor: Supervisor = new Supervisor({
+  let started = false;
+  const supervisor = new Supervisor({
     config,
     logger,
     fork: createFork(release, managerEnv, workerEnv),
-    target: workerCount(config),
-    detectHangs: inspectorUrl() === undefined,
     inheritedSocket: managerEnv.listenFd !== undefined,
-    onStarted: () => {
-      notifier.started();
+    onChange: (status) => {
+      const { state, ready, target } = status;
+      notifier.changed(status);
+      logger.info({ state, ready, target }, 'state');
+      if (started || state === 'starting' || state === 'stopping') return;
+      started = true;
       // PM2's wait_ready
       process.send?.('ready');
       void writePidFile(config, logger);
-    },
-    onChange: (status) => {
-      notifier.changed(status);
-      logger.info({ state: status.state, ready: status.ready, target: status.target }, 'state');
-    },
-    onFinalMetrics: (worker, last) => {
-      metrics.set(worker, last);
-    },
-    onWorkerExit: (worker) => {
-      metrics.addStopped(worker);
     },
     onEnd: (code) => {
       // Removes the socket's file.
@@ -63,9 +54,8 @@ async function start({ config, logger, dotenv, workerEnv }: Boot): Promise<void>
       void exit(code, config, logger);
     },
   });
-  const metrics = new ClusterMetrics(supervisor);
   handleSignals(supervisor, config, logger);
-  await listenForMetrics(createAdminServer(metrics, config), config, logger);
+  await listenForMetrics(createAdminServer(supervisor.metrics, config), config, logger);
   control = await openControl(supervisor, config, logger);
   notifier.watchdog(() => supervisor.status.ready > 0);
   supervisor.start();
@@ -93,12 +83,8 @@ function handleSignals(supervisor: Supervisor, config: PlatformConfig, logger: L
     supervisor.stop(signal, true);
   });
   process.on('SIGHUP', (signal) => void supervisor.reload(signal));
-  process.on('SIGTTIN', () => {
-    scaleBy(1);
-  });
-  process.on('SIGTTOU', () => {
-    scaleBy(-1);
-  });
+  process.on('SIGTTIN', scaleBy.bind(undefined, 1));
+  process.on('SIGTTOU', scaleBy.bind(undefined, -1));
   keepInspectorClosed();
   // PM2 sends it where there are no signals.
   process.on('message', (message) => {

@@ -1,3 +1,3 @@
 export { startCluster } from './cluster.ts';
 export { runCtl, sendCommand } from './ctl.ts';
-export { joinCluster, type WorkerOptions } from './worker.ts';
+export { joinCluster } from './worker.ts';

@@ -3,13 +3,15 @@ import type { MetricObjectWithValues, MetricValue } from 'prom-client';
 import type { MetricsSource } from '../observability/admin.ts';
 import { residentMemory } from '../observability/resident-memory.ts';
 import type { Status } from './status.ts';
-import type { Supervisor } from './supervisor.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 /** How long a scrape waits for a worker that hangs, in milliseconds. */
 const TIMEOUT_MS = 2000;
 
 const WORKER_STATES = ['booting', 'ready', 'hung', 'stopping'] as const;
+
+/** Types whose values only grow. */
+const COUNTING_TYPES = ['counter', 'histogram', 'summary'];
 
 type WorkerMetrics = MetricObjectWithValues<MetricValue<string>>[];
 
@@ -21,49 +23,47 @@ type WorkerMetrics = MetricObjectWithValues<MetricValue<string>>[];
  */
 export class ClusterMetrics implements MetricsSource {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
-  readonly #supervisor: Supervisor;
+  readonly #supervisor: { readonly workers: readonly WorkerProcess[]; readonly status: Status };
   readonly #residentBytes = residentMemory();
-  readonly #last = new WeakMap<WorkerProcess, WorkerMetrics>();
   #stopped: Promise<WorkerMetrics> = Promise.resolve([]);
 
-  constructor(supervisor: Supervisor) {
+  constructor(supervisor: { readonly workers: readonly WorkerProcess[]; readonly status: Status }) {
     this.#supervisor = supervisor;
   }
 
   async metrics(): Promise<string> {
     // All at this moment: a worker that exits during the scrape counts once.
     const { workers } = this.#supervisor;
-    const all = await Promise.all([this.#stopped, ...workers.map((worker) => this.#query(worker))]);
-    const sum = AggregatorRegistry.aggregate(all);
-    const own = await supervisorMetrics(this.#supervisor.status, this.#residentBytes());
-    return `${await sum.metrics()}\n${own}`;
+    const all = await Promise.all([this.#stopped, ...workers.map(metricsOf)]);
+    const sum = await AggregatorRegistry.aggregate(all).metrics();
+    return `${sum}\n${await supervisorMetrics(this.#supervisor.status, this.#residentBytes())}`;
   }
 
-  /** Stores what a worker has sent. */
-  set(worker: WorkerProcess, metrics: unknown): void {
-    if (Array.isArray(metrics)) this.#last.set(worker, metrics as WorkerMetrics);
-  }
-
-  /** The worker has exited: its counts stay in the sums. */
-  addStopped(worker: WorkerProcess): void {
-    const last = this.#last.get(worker);
-    if (!last) return;
-    this.#last.delete(worker);
-    const counts = last.filter(({ type }) => ['counter', 'histogram', 'summary'].includes(String(type)));
+  /** Keeps the counts of a worker that has exited. */
+  addStopped(metrics: unknown): void {
+    const counts = asMetrics(metrics).filter(({ type }) => COUNTING_TYPES.includes(String(type)));
     this.#stopped = this.#stopped.then((before) => addUp([before, counts]).catch(() => before));
-  }
-
-  async #query(worker: WorkerProcess): Promise<WorkerMetrics> {
-    const before = this.#last.get(worker) ?? [];
-    if (worker.phase === 'booting') return before;
-    const metrics = await worker.query({ type: 'metrics' }, TIMEOUT_MS).catch(() => undefined);
-    this.set(worker, metrics);
-    return Array.isArray(metrics) ? (metrics as WorkerMetrics) : before;
   }
 }
 
+/** What a worker that does not reply sent last stands for it. */
+async function metricsOf(worker: WorkerProcess): Promise<WorkerMetrics> {
+  const before = asMetrics(worker.metrics);
+  if (worker.phase === 'booting') return before;
+  try {
+    worker.metrics = await worker.query({ type: 'metrics' }, TIMEOUT_MS);
+    return asMetrics(worker.metrics);
+  } catch {
+    return before;
+  }
+}
+
+function asMetrics(metrics: unknown): WorkerMetrics {
+  return Array.isArray(metrics) ? (metrics as WorkerMetrics) : [];
+}
+
 async function addUp(metrics: WorkerMetrics[]): Promise<WorkerMetrics> {
-  return await AggregatorRegistry.aggregate(metrics).getMetricsAsJSON();
+  return AggregatorRegistry.aggregate(metrics).getMetricsAsJSON();
 }
 
 /** The supervisor's own metrics. */

@@ -24,14 +24,11 @@ export class Notifier {
     this.#logger = logger;
   }
 
-  /** All workers are ready for the first time. */
-  started(): void {
-    this.#send('READY=1');
-  }
-
   changed({ state, ready, target }: Status): void {
     const before = this.#state;
     this.#state = state;
+    // Once: all workers are ready for the first time.
+    if (before === 'starting' && state !== 'stopping') this.#send('READY=1');
     const status = `STATUS=${ready}/${target} ready, ${state}`;
     if (state === before) this.#send(status);
     else if (state === 'reloading') this.#send('RELOADING=1', `MONOTONIC_USEC=${monotonicUsec()}`, status);

@@ -1,10 +1,12 @@
+import { url as inspectorUrl } from 'node:inspector';
 import { EXIT_BAD_CONFIG } from '../config/config-error.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import { describeExit, Failures, isGroupSignal, type Exit, type FailureKind } from './failures.ts';
-import type { Fork } from './fork.ts';
+import { workerCount, type Fork } from './fork.ts';
 import { Loop } from './loop.ts';
 import type { ToPrimary } from './messages.ts';
+import { ClusterMetrics } from './metrics.ts';
 import { allReadySince, decide, isReloaded, isStable, limitsOf } from './policy.ts';
 import type { Action, FleetView, Limits } from './policy.ts';
 import { describeFleet, type ReloadResult, type Status } from './status.ts';
@@ -18,19 +20,10 @@ export interface SupervisorOptions {
   readonly config: PlatformConfig;
   readonly logger: Logger;
   readonly fork: Fork;
-  /** The number of workers at the start. */
-  readonly target: number;
-  /** Off while a debugger may stop a worker. */
-  readonly detectHangs: boolean;
   /** Whether the socket is systemd's: Node closes it with the last worker, and cannot open it again. */
   readonly inheritedSocket: boolean;
-  /** Called once, when all workers are ready for the first time. */
-  readonly onStarted: () => void;
   /** The state, the target or the number of ready workers has changed. */
   readonly onChange: (status: Status) => void;
-  /** A worker that is about to exit has sent its last metrics. */
-  readonly onFinalMetrics: (worker: WorkerProcess, metrics: unknown) => void;
-  readonly onWorkerExit: (worker: WorkerProcess) => void;
   /** No worker is left. */
   readonly onEnd: (code: number) => void;
 }
@@ -59,12 +52,16 @@ export class Supervisor {
   #nextReload: Promise<ReloadResult> | undefined;
   #lastReload: ReloadResult | undefined;
   #lastReported = '';
+  /** Of all workers and of the supervisor itself. */
+  readonly metrics = new ClusterMetrics(this);
   readonly #counts = { recycled: 0, reloads: 0, abortedReloads: 0 };
 
   constructor(options: SupervisorOptions) {
-    const { config, detectHangs, logger, target } = options;
+    const { config, logger } = options;
     this.#options = options;
-    this.#target = target;
+    this.#target = workerCount(config);
+    // Not while a debugger may stop a worker.
+    const detectHangs = inspectorUrl() === undefined;
     this.#limits = limitsOf(config, detectHangs);
     this.#failures = new Failures({ minUptimeMs: this.#limits.minUptimeMs, limit: config.CRASH_LIMIT });
     this.#loop = new Loop({
@@ -200,7 +197,7 @@ export class Supervisor {
 
   #onMessage(worker: WorkerProcess, message: ToPrimary): void {
     if (message.type === 'heartbeat') worker.onHeartbeat(message.heartbeat);
-    else if (message.type === 'final-metrics') this.#options.onFinalMetrics(worker, message.metrics);
+    else if (message.type === 'final-metrics') worker.metrics = message.metrics;
     else if (message.type === 'ready' && worker.phase === 'booting') {
       worker.markReady();
       this.#everReady = true;
@@ -218,7 +215,7 @@ export class Supervisor {
     const reason = describeExit(exit);
     const line = { ...worker.fields, ...exit };
     this.#workers = this.#workers.filter((other) => other !== worker);
-    this.#options.onWorkerExit(worker);
+    this.metrics.addStopped(worker.metrics);
     if (phase === 'stopping') this.#options.logger.info(line, 'worker stopped');
     else this.#options.logger.error({ ...line, reason }, 'worker crashed');
     if (phase !== 'stopping' && !isGroupSignal(exit, phase)) {
@@ -282,10 +279,7 @@ export class Supervisor {
 
   /** Reports what has changed, once. */
   #report(): void {
-    if (!this.#started && this.status.ready === this.#target) {
-      this.#started = true;
-      this.#options.onStarted();
-    }
+    this.#started ||= this.status.ready === this.#target;
     const { status } = this;
     const summary = `${status.state} ${status.ready}/${status.target}`;
     if (summary === this.#lastReported) return;

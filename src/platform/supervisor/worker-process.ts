@@ -28,6 +28,8 @@ export class WorkerProcess implements WorkerView {
   killAt = Infinity;
   recycleReason: string | undefined;
   heartbeat: Heartbeat | undefined;
+  /** What it last sent. */
+  metrics: unknown;
   heartbeatPaused = false;
 
   readonly #worker: Worker;
@@ -104,8 +106,7 @@ export class WorkerProcess implements WorkerView {
   /** It is about to exit, and does not have to be asked. */
   stopsByItself(): void {
     const { config } = this.#options;
-    const isStopping = this.phase === 'stopping';
-    const before = isStopping ? this.killAt : Infinity;
+    const before = this.killAt;
     this.#stopWithin(FORCED_MS + config.KILL_GRACE_SECONDS * 1000);
     this.killAt = Math.min(before, this.killAt);
   }

@@ -144,12 +144,11 @@ export class WorkerLink {
  * The request comes over a pair of streams, not over the port: there another worker might respond.
  */
 async function passesSelfCheck(server: Server): Promise<void> {
-  while ((await statusOf(server, '/livez')) !== '200') await sleep(RETRY_MS);
-}
-
-async function statusOf(server: Server, path: string): Promise<string | undefined> {
-  const [client, serverSide] = duplexPair();
-  server.emit('connection', serverSide);
-  client.end(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-  return (await text(client)).split(' ', 2)[1];
+  for (;;) {
+    const [client, serverSide] = duplexPair();
+    server.emit('connection', serverSide);
+    client.end('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    if ((await text(client)).startsWith('HTTP/1.1 200 ')) return;
+    await sleep(RETRY_MS);
+  }
 }
