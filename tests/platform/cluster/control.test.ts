@@ -36,8 +36,8 @@ function ctlAs(user: { uid?: number; gid?: number }, socket: string, ...args: st
   });
 }
 
-/** Runs the client as a user who does not own the socket. Only root can; for others the answer is taken for granted. */
-async function asStranger(socket: string, folder: string): Promise<Outcome> {
+/** Runs the client as a user who does not own the socket. Only root can; for others the result is assumed. */
+async function asOtherUser(socket: string, folder: string): Promise<Outcome> {
   if (process.getuid?.() !== 0) return { code: 3, stdout: '', stderr: 'belongs to another user' };
   await chmod(folder, 0o755);
   return ctlAs({ uid: 65_534, gid: 65_534 }, socket, 'status');
@@ -49,7 +49,7 @@ async function json(cluster: ClusterProcess, ...args: string[]): Promise<Record<
 }
 
 describe('npm run ctl', () => {
-  test('says how all is, reloads, scales, changes the log level and stops', async () => {
+  test('reports the status, reloads, scales and stops', async () => {
     const releases = await suite.host();
     const cluster = await suite.start({ releases });
     const run = (...args: string[]) => ctl(cluster.controlSocket, ...args);
@@ -88,7 +88,7 @@ describe('npm run ctl', () => {
     });
   }, 90_000);
 
-  test('log-level reaches every worker, those to come, and the access log', async () => {
+  test('log-level changes every worker, future ones included, and the access log', async () => {
     const cluster = await suite.start({ env: { WEB_CONCURRENCY: '1' } });
     await cluster.json('/test/log');
     await cluster.logged('request');
@@ -100,7 +100,7 @@ describe('npm run ctl', () => {
     });
     await ctl(cluster.controlSocket, 'log-level', 'warn');
     await cluster.control('reload');
-    await cluster.untilStatus('the new one serves', ({ workers }) => workers.length === 1);
+    await cluster.untilStatus('only the new worker is left', ({ workers }) => workers.length === 1);
     const before = cluster.lines('request').length;
     await cluster.json('/test/log');
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -108,7 +108,7 @@ describe('npm run ctl', () => {
     expect(await ctl(cluster.controlSocket, 'log-level', 'loud')).toMatchObject({ code: 2 });
   }, 60_000);
 
-  test('cpu-profile and heap-snapshot write files that say what the app does, for its owner only', async () => {
+  test('cpu-profile and heap-snapshot write files that only their owner can read', async () => {
     const cluster = await suite.start({ env: { HANG_TIMEOUT_SECONDS: '2' } });
     const load = await suite.load(cluster, [{ count: 8, method: 'POST', path: '/test/echo' }]);
     const { file } = await json(cluster, 'cpu-profile', '0', '2');
@@ -135,7 +135,7 @@ describe('npm run ctl', () => {
     expect(await ctl(cluster.controlSocket, 'cpu-profile', '0', '1e9')).toMatchObject({ code: 2 });
   }, 90_000);
 
-  test('tells what is wrong: usage, nothing there, no socket, a socket left behind, somebody else’s', async () => {
+  test('reports what is wrong: usage, no socket, another kind of file, another user’s socket', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'ctl-'));
     suite.cleanUp(() => rm(folder, { recursive: true }));
     const path = join(folder, 'control.sock');
@@ -155,13 +155,13 @@ describe('npm run ctl', () => {
     const server = createServer().listen(path);
     await once(server, 'listening');
     suite.cleanUp(() => server.close());
-    expect(await asStranger(path, folder)).toMatchObject({
+    expect(await asOtherUser(path, folder)).toMatchObject({
       code: 3,
       stderr: expect.stringContaining('belongs to another user'),
     });
   }, 60_000);
 
-  test('a socket that a killed primary left is taken over; one that is in use is left alone', async () => {
+  test('replaces the socket of a primary that was killed, and leaves one in use alone', async () => {
     const releases = await suite.host();
     const killed = await suite.start({ releases, env: { WEB_CONCURRENCY: '1' } });
     signal(killed.pid, 'SIGKILL');
@@ -175,7 +175,7 @@ describe('npm run ctl', () => {
     expect(await next.status()).toMatchObject({ pid: next.pid });
   }, 60_000);
 
-  test('a file that is no socket is left as it is', async () => {
+  test('leaves a file that is not a socket alone', async () => {
     const releases = await suite.host();
     const path = join(releases.root, 'precious');
     await writeFile(path, 'data');
@@ -184,7 +184,7 @@ describe('npm run ctl', () => {
     expect(await readFile(path, 'utf8')).toBe('data');
   }, 60_000);
 
-  test('the primary survives whatever is sent to its socket', async () => {
+  test('the primary survives any input on its socket', async () => {
     const cluster = await suite.start({ env: { WEB_CONCURRENCY: '1' } });
     const send = async (what: string): Promise<string> => {
       const socket = connect(cluster.controlSocket);

@@ -16,7 +16,7 @@ function bootMs(line: Record<string, unknown>): number {
 }
 
 describe('a worker that is killed with SIGKILL under load', () => {
-  /** Kills a worker of a new cluster, and says how late after its boot time alone its replacement is ready. */
+  /** Kills a worker of a new cluster. @returns how long, beside its boot, its replacement took to be ready. */
   async function replacementIsLateBy(): Promise<number> {
     const cluster = await suite.start();
     const [victim = 0] = await cluster.workers();
@@ -49,13 +49,13 @@ describe('a worker that is killed with SIGKILL under load', () => {
     return Date.parse(String(ready.time)) - killedAt - bootMs(ready);
   }
 
-  test('takes only its own requests along, and its replacement is forked at once', async () => {
+  test('loses only its own requests, and its replacement is forked at once', async () => {
     expect(await shortest(250, replacementIsLateBy)).toBeLessThan(250);
   }, 120_000);
 });
 
 describe('a worker that hangs', () => {
-  /** Suspends a worker of a new cluster, and says how late after the time-out and its boot its replacement is ready. */
+  /** Suspends a worker of a new cluster. @returns how long, beside the timeout and its boot, its replacement took. */
   async function replacementIsLateBy(): Promise<number> {
     const cluster = await suite.start({ env: { HANG_TIMEOUT_SECONDS: '3' } });
     const [victim = 0] = await cluster.workers();
@@ -68,7 +68,7 @@ describe('a worker that hangs', () => {
     const ready = await cluster.logged('worker ready', { times: 3 });
     await cluster.logged('killing a worker', { fields: { worker: victim, signal: 'SIGABRT' } });
     await cluster.logged('killing a worker', { fields: { worker: victim, signal: 'SIGKILL' } });
-    await cluster.until('it is gone', () => !isRunning(victim));
+    await cluster.until('it has ended', () => !isRunning(victim));
     await load.answers(500);
     const { ok: _, ...lost } = await load.end();
     expect(lost).toEqual(NOTHING_LOST);
@@ -77,11 +77,11 @@ describe('a worker that hangs', () => {
     return Date.parse(String(ready.time)) - stoppedAt - 3000 - bootMs(ready);
   }
 
-  test('is replaced, and no new connection fails, not even one that was on its way to it', async () => {
+  test('is replaced, and no new connection fails or hangs', async () => {
     expect(await shortest(2000, replacementIsLateBy)).toBeLessThan(2000);
   }, 120_000);
 
-  test('in a loop of its own is replaced as well', async () => {
+  test('in an endless loop is replaced as well', async () => {
     const cluster = await suite.start({ env: { HANG_TIMEOUT_SECONDS: '2' } });
     const cut = cluster.json('/test/block?ms=60000').catch(() => 'cut');
     await cluster.logged('killing a worker', { fields: { signal: 'SIGABRT' } });
@@ -89,7 +89,7 @@ describe('a worker that hangs', () => {
     await cluster.untilStatus('both serve', ({ ready, workers }) => ready === 2 && workers.length === 2);
   }, 60_000);
 
-  test('and comes back before its replacement serves drains like any other', async () => {
+  test('and continues before its replacement serves drains like any other', async () => {
     const cluster = await suite.start({ env: { HANG_TIMEOUT_SECONDS: '2' } });
     const [victim = 0] = await cluster.workers();
     signal(victim, 'SIGSTOP');
@@ -101,7 +101,7 @@ describe('a worker that hangs', () => {
 });
 
 describe('a primary that was suspended', () => {
-  test('kills nobody', async () => {
+  test('kills no worker', async () => {
     const cluster = await suite.start({ env: { HANG_TIMEOUT_SECONDS: '2' } });
     const before = await cluster.workers();
     cluster.signal('SIGSTOP');
@@ -115,7 +115,7 @@ describe('a primary that was suspended', () => {
 });
 
 describe('a fatal error in a worker', () => {
-  test('is logged in full, others in its hands are answered, it is replaced before it is gone, and exits with 1', async () => {
+  test('is logged in full, requests in progress finish, it is replaced before it exits, and exits with 1', async () => {
     const cluster = await suite.start({ env: { WEB_CONCURRENCY: '1' } });
     // Less than the two seconds that a worker has after such an error.
     const { answer } = await cluster.askSlowly(1800);
@@ -131,7 +131,7 @@ describe('a fatal error in a worker', () => {
 });
 
 describe('a worker that keeps crashing', () => {
-  test('is tried again ever more slowly while another one serves', async () => {
+  test('is tried again with growing delays while another one serves', async () => {
     const releases = await suite.host();
     const cluster = await suite.start({ releases });
     const [, victim = 0] = await cluster.workers();
@@ -159,7 +159,7 @@ describe('a worker that keeps crashing', () => {
     await cluster.logged('giving up');
   }, 60_000);
 
-  test('by its own hand, with exit code 0 even, is replaced', async () => {
+  test('that calls process.exit is replaced', async () => {
     const cluster = await suite.start();
     await cluster.json('/test/exit').catch(() => undefined);
     await cluster.logged('worker crashed', { fields: { code: 7 } });
@@ -169,7 +169,7 @@ describe('a worker that keeps crashing', () => {
 });
 
 describe('connections that never send anything', () => {
-  test('do not keep a worker from leaving', async () => {
+  test('do not keep a worker from stopping', async () => {
     const cluster = await suite.start();
     const silent = Array.from({ length: 4 }, () => connect(cluster.port, '127.0.0.1'));
     await Promise.all(silent.map((socket) => once(socket, 'connect')));

@@ -33,7 +33,7 @@ describe('one scrape of the primary', () => {
     expect((await ask(cluster, 40)).size).toBe(2);
     expect(await requests(cluster)).toBe(40);
     await cluster.control('reload');
-    await cluster.untilStatus('the old ones are gone', ({ workers }) => workers.length === 2);
+    await cluster.untilStatus('the old workers have stopped', ({ workers }) => workers.length === 2);
     expect(await requests(cluster)).toBe(40);
     await ask(cluster, 10);
     expect(await requests(cluster)).toBe(50);
@@ -44,13 +44,13 @@ describe('one scrape of the primary', () => {
     expect(await requests(cluster)).toBe(50);
   }, 60_000);
 
-  test('tells about the supervisor: workers by state, restarts, reloads, generation', async () => {
+  test('has the supervisor’s own: workers by state, restarts, reloads, generation', async () => {
     const releases = await suite.host();
     const cluster = await suite.start({ releases });
     await cluster.control('reload');
     await releases.deploy('bad', { server: 'process.exit(1);\n' });
     await cluster.control('reload');
-    await cluster.untilStatus('the old ones are gone', ({ workers }) => workers.length === 2);
+    await cluster.untilStatus('the old workers have stopped', ({ workers }) => workers.length === 2);
     const text = await scrape(cluster);
     for (const line of [
       'supervisor_target_workers 2',

@@ -15,7 +15,7 @@ describe('a rolling reload', () => {
       expect(await cluster.control('reload')).toMatchObject({ ok: true });
       await load.answers(200);
     }
-    await cluster.untilStatus('the old ones are gone', ({ workers }) => workers.length === 2);
+    await cluster.untilStatus('the old workers have stopped', ({ workers }) => workers.length === 2);
     const { ok, ...lost } = await load.end();
     expect(lost).toEqual(NOTHING_LOST);
     expect(ok).toBeGreaterThan(1000);
@@ -24,7 +24,7 @@ describe('a rolling reload', () => {
     expect((await cluster.workers()).filter((pid) => before.includes(pid))).toEqual([]);
   }, 90_000);
 
-  test('keeps the old workers when the new code is bad, whichever way, and takes the next good one', async () => {
+  test('keeps the old workers when the new release fails, and loads the next good one', async () => {
     const releases = await suite.host();
     const cluster = await suite.start({ releases, env: { BOOT_TIMEOUT_SECONDS: '4', LINGER_SECONDS: '1' } });
     const before = await cluster.workers();
@@ -38,13 +38,13 @@ describe('a rolling reload', () => {
     await cluster.logged('reload aborted; the old workers stay', { times: Object.keys(BAD_SERVERS).length });
     await releases.deploy('second');
     expect(await cluster.control('reload')).toMatchObject({ ok: true });
-    await cluster.untilStatus('the old ones are gone', ({ workers }) => workers.length === 2);
+    await cluster.untilStatus('the old workers have stopped', ({ workers }) => workers.length === 2);
     expect(await cluster.json('/test/pid')).toMatchObject({ release: 'second' });
     const { ok: _, ...lost } = await load.end();
     expect(lost).toEqual(NOTHING_LOST);
   }, 120_000);
 
-  test('by SIGHUP takes the release that "current" points to now; a second HUP, and a third, are one more round', async () => {
+  test('by SIGHUP loads the release that "current" points to; a second and a third HUP are one more reload', async () => {
     const releases = await suite.host();
     const cluster = await suite.start({ releases });
     await releases.deploy('second');
@@ -55,7 +55,7 @@ describe('a rolling reload', () => {
       await cluster.logged('reload requested', { times: time + 2 });
     }
     await cluster.logged('reloaded', { times: 2 });
-    const { generation, counts } = await cluster.untilStatus('all is calm', ({ state, workers }) => {
+    const { generation, counts } = await cluster.untilStatus('it serves again', ({ state, workers }) => {
       return state === 'serving' && workers.length === 2;
     });
     expect({ generation, reloads: counts.reloads }).toEqual({ generation: 3, reloads: 2 });

@@ -11,7 +11,7 @@ const NOTHING_LOST = { failed: 0, reset: 0, hung: 0, first: [] };
 const slotsOf = ({ workers }: Status) => workers.map(({ slot }) => slot);
 
 describe('scaling', () => {
-  test('up and down by TTIN and TTOU loses nothing; slots stay 0 to n−1, and one is the least', async () => {
+  test('up and down by TTIN and TTOU loses nothing; slots stay 0 to n−1, and the minimum is one', async () => {
     const cluster = await suite.start({ env: { LINGER_SECONDS: '1' } });
     const before = await cluster.workers();
     const load = await suite.load(cluster);
@@ -33,7 +33,7 @@ describe('scaling', () => {
 });
 
 describe('scaling down', () => {
-  test('while the newest worker boots has it leave when it hears of it, and it is not killed', async () => {
+  test('while the newest worker boots stops it without killing it', async () => {
     const cluster = await suite.start({ env: { KILL_GRACE_SECONDS: '10' } });
     cluster.signal('SIGTTIN');
     const { workers } = await cluster.untilStatus('it boots', (status) => status.workers.length === 3);
@@ -65,7 +65,7 @@ describe('recycling', () => {
     expect(cluster.lines('draining', { reason: 'requests' }).length).toBeGreaterThanOrEqual(3);
   }, 90_000);
 
-  test('by memory replaces the worker that grew, and only that', async () => {
+  test('by memory replaces only the worker that grew', async () => {
     const cluster = await suite.start({ env: { MAX_RSS_MB: '400', MIN_UPTIME_SECONDS: '1' } });
     const before = await cluster.workers();
     const { pid } = await cluster.json('/test/eat?mb=400');
@@ -77,7 +77,7 @@ describe('recycling', () => {
 });
 
 describe('a primary with nothing to do', () => {
-  test('uses no CPU to speak of', async () => {
+  test('uses negligible CPU', async () => {
     const cluster = await suite.start();
     // What there is to compile is compiled.
     await sleep(2000);

@@ -12,7 +12,7 @@ import { shortest, timed } from '../../support/timing.ts';
 const suite = clusterSuite();
 
 describe('the start', () => {
-  test('is over when all workers serve: then the pid file is written, over a stale one', async () => {
+  test('ends when all workers serve: then the PID file is written, over a stale one', async () => {
     const releases = await suite.host();
     await writeFile(join(releases.root, 'app.pid'), '1\n');
     const cluster = await suite.start({ releases });
@@ -26,7 +26,7 @@ describe('the start', () => {
     await expect(readFile(cluster.controlSocket)).rejects.toThrow('ENOENT');
   }, 60_000);
 
-  test('with a bad configuration ends with 78 before it begins anything, and names the variable', async () => {
+  test('with a bad configuration exits with 78 at once, and names the variable', async () => {
     const cluster = await suite.launch({ env: { HANG_TIMEOUT_SECONDS: 'soon' } });
     expect(await cluster.exit()).toEqual({ code: 78, signal: null });
     expect(cluster.output).toContain('HANG_TIMEOUT_SECONDS must be a number');
@@ -34,7 +34,7 @@ describe('the start', () => {
   }, 60_000);
 
   test.each(Object.entries(BAD_SERVERS).slice(0, 3))(
-    'of code that %s ends with 3 at once, and says the cause once',
+    'of code with the fault "%s" exits with 3 at once, and logs the cause once',
     async (name, server) => {
       const releases = await suite.host();
       await releases.deploy(name, { server });
@@ -47,7 +47,7 @@ describe('the start', () => {
     60_000,
   );
 
-  test('of code that is never ready ends with 3 after the boot timeout', async () => {
+  test('of code that is never ready exits with 3 after the boot timeout', async () => {
     const releases = await suite.host();
     await releases.deploy('bad', { server: BAD_SERVERS['is never ready'] });
     const cluster = await suite.launch({ releases, env: { BOOT_TIMEOUT_SECONDS: '1' } });
@@ -55,7 +55,7 @@ describe('the start', () => {
     expect(cluster.output).toContain('was not ready in time');
   }, 60_000);
 
-  test('on a port that is taken ends with 3 and says so', async () => {
+  test('on a port that is taken exits with 3, and logs the cause', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     suite.cleanUp(() => server.close());
     await once(server, 'listening');
@@ -65,7 +65,7 @@ describe('the start', () => {
     expect(cluster.output).toContain('another process does');
   }, 60_000);
 
-  test('of a worker that finds its configuration wrong ends with 78', async () => {
+  test('of a worker whose configuration is wrong exits with 78', async () => {
     const releases = await suite.host();
     await releases.deploy('bad', { server: 'process.exit(78);\n' });
     const cluster = await suite.launch({ releases });
@@ -83,7 +83,7 @@ describe('the start', () => {
     await cluster.logged('cannot scale');
   }, 60_000);
 
-  test('does without Redis, also where /readyz does not', async () => {
+  test('succeeds without Redis, also where /readyz requires it', async () => {
     const cluster = await suite.start({ env: { READY_REQUIRES_REDIS: 'on', BOOT_TIMEOUT_SECONDS: '5' } });
     expect((await fetch(`${cluster.url}/readyz`)).status).toBe(503);
     expect((await fetch(`${cluster.url}/api/companies/1`)).status).toBe(200);
@@ -93,7 +93,7 @@ describe('the start', () => {
     expect(cluster.lines('killing a worker')).toEqual([]);
   }, 60_000);
 
-  test('can be called off: a worker that boots leaves when it hears of it, and is not killed', async () => {
+  test('can be cancelled: a worker that boots stops without being killed', async () => {
     const cluster = await suite.launch({ env: { KILL_GRACE_SECONDS: '10' } });
     await cluster.until('the first worker boots', async () => {
       const status = await cluster.status().catch(() => undefined);
@@ -105,16 +105,16 @@ describe('the start', () => {
     expect(cluster.lines('killing a worker')).toEqual([]);
   }, 60_000);
 
-  test('in development makes up one secret and one password for all workers', async () => {
+  test('in development generates one secret and one password for all workers', async () => {
     const env = { NODE_ENV: 'development', LOG_FORMAT: 'json', SESSION_SECRETS: '' };
     const cluster = await suite.start({ env });
-    const told = new Map<unknown, unknown>();
-    await cluster.until('both workers have told', async () => {
+    const secretsByPid = new Map<unknown, unknown>();
+    await cluster.until('both workers have responded', async () => {
       const { pid, ...secrets } = await cluster.json('/test/secret');
-      told.set(pid, secrets);
-      return told.size === 2;
+      secretsByPid.set(pid, secrets);
+      return secretsByPid.size === 2;
     });
-    const [one, other] = [...told.values()];
+    const [one, other] = [...secretsByPid.values()];
     expect(one).toEqual(other);
     expect(one).toEqual({ SESSION_SECRETS: [expect.any(String)], DEMO_PASSWORD: expect.any(String) });
     expect(cluster.output.split('log in as \\"demo\\"')).toHaveLength(2);
@@ -123,7 +123,7 @@ describe('the start', () => {
 
 describe('the stop', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'by %s to the whole group answers what is in flight, and ends with 0',
+    'by %s to the whole group finishes requests in flight, and exits with 0',
     async (signal) => {
       const cluster = await suite.start();
       const pids = await cluster.workers();
@@ -163,7 +163,7 @@ describe('the stop', () => {
     }
   }, 90_000);
 
-  test('waits no longer than the budget for a request without an end', async () => {
+  test('waits no longer than the drain timeout for a request without an end', async () => {
     const cluster = await suite.start({ env: { DRAIN_TIMEOUT_SECONDS: '1', KILL_GRACE_SECONDS: '1' } });
     const endless = cluster.json('/test/slow?ms=60000').catch((error: unknown) => (error as Error).message);
     await cluster.untilStatus('it is in flight', ({ workers }) =>
@@ -175,16 +175,16 @@ describe('the stop', () => {
     expect(cluster.lines('worker stopped', { code: 1 })).toHaveLength(1);
   }, 60_000);
 
-  test('by the death of the primary: workers answer what is in flight and leave, none is orphaned', async () => {
+  test('by SIGKILL of the primary: workers finish requests in flight and exit, none is orphaned', async () => {
     const cluster = await suite.start();
     const pids = await cluster.workers();
     const { answer } = await cluster.askSlowly(1500);
     cluster.signal('SIGKILL');
     expect(await answer).toEqual({ pid: expect.any(Number) });
-    await cluster.until('the workers have left', () => !pids.some(isRunning));
+    await cluster.until('the workers have exited', () => !pids.some(isRunning));
   }, 60_000);
 
-  test('workers ignore signals to the group that mean the primary: HUP, TTIN, TTOU, USR1', async () => {
+  test('workers ignore signals to the group that are for the primary: HUP, TTIN, TTOU, USR1', async () => {
     const cluster = await suite.start();
     const before = await cluster.workers();
     // One after the other: two at a time may arrive in either order, and before Node 22.14 and its --disable-sigusr1 a
@@ -203,7 +203,7 @@ describe('the stop', () => {
 });
 
 describe('a stop in the middle of the start', () => {
-  test('ends with 0, and leaves nobody behind', async () => {
+  test('exits with 0, and leaves no worker behind', async () => {
     for (const delayMs of [150, 500, 900]) {
       const cluster = await suite.launch();
       await sleep(300);

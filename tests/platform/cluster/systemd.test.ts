@@ -10,7 +10,7 @@ const suite = clusterSuite();
 
 const HOLDER = fileURLToPath(new URL('../../fixtures/cluster/hold-socket.pl', import.meta.url));
 
-/** A systemd-notify that writes down what it is told; tests/deploy has the real one, with a real systemd. */
+/** A systemd-notify that records its arguments; tests/deploy has the real one, with a real systemd. */
 async function standIn(releases: Releases) {
   const bin = join(releases.root, 'bin');
   const heard = join(releases.root, 'heard');
@@ -24,8 +24,8 @@ async function standIn(releases: Releases) {
   };
 }
 
-describe('systemd is told', () => {
-  test('READY when all serve, how many do, RELOADING with the time, READY again, STOPPING: in this order', async () => {
+describe('systemd receives', () => {
+  test('READY when all serve, their number, RELOADING with the time, READY again, STOPPING: in this order', async () => {
     const releases = await suite.host();
     const { env, lines } = await standIn(releases);
     const cluster = await suite.start({ releases, env });
@@ -44,7 +44,7 @@ describe('systemd is told', () => {
     expect(milestones[0]).toBe('STATUS=0/2 ready, starting');
   }, 60_000);
 
-  test('WATCHDOG while a worker beats, and not when all hang', async () => {
+  test('WATCHDOG while a worker serves, and not when all hang', async () => {
     const releases = await suite.host();
     const { env, lines } = await standIn(releases);
     const cluster = await suite.start({
@@ -66,7 +66,7 @@ describe('systemd is told', () => {
     signal(victim, 'SIGCONT');
   }, 60_000);
 
-  test('nothing where there is no systemd, and its absence stops nobody', async () => {
+  test('nothing where systemd-notify is not installed, and the app serves all the same', async () => {
     const releases = await suite.host();
     const cluster = await suite.start({
       releases,
@@ -78,7 +78,7 @@ describe('systemd is told', () => {
 });
 
 describe('socket activation', () => {
-  test('restarts refuse nobody: connections wait in the socket that systemd holds', async () => {
+  test('restarts refuse no connection: they wait in the socket that systemd holds', async () => {
     const cluster = await suite.start({ wrapper: ['perl', HOLDER, '2'], env: { LINGER_SECONDS: '1' } });
     const load = await suite.load(cluster, [
       { count: 4, path: '/livez', keepAlive: false },
@@ -97,7 +97,7 @@ describe('socket activation', () => {
     expect(await cluster.exit()).toEqual({ code: 0, signal: null });
   }, 90_000);
 
-  test('ends with 1 when the last worker crashes, for systemd to start it again with the socket', async () => {
+  test('exits with 1 when the last worker crashes, for systemd to start it again with the socket', async () => {
     const cluster = await suite.start({ wrapper: ['perl', HOLDER, '2'], env: { WEB_CONCURRENCY: '1' } });
     const [victim = 0] = await cluster.workers();
     signal(victim, 'SIGKILL');

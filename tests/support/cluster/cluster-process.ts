@@ -20,8 +20,8 @@ export interface ClusterOptions {
   readonly entry?: string;
 }
 
-/** How long anything may take on a busy machine, in seconds. */
-const PATIENCE_SECONDS = 45;
+/** How long any step may take on a busy machine, in seconds. */
+const TIMEOUT_SECONDS = 45;
 
 /** The built app as `npm start` runs it, in a process group of its own. Two workers unless `env` says otherwise. */
 export class ClusterProcess {
@@ -89,7 +89,7 @@ export class ClusterProcess {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** The log so far, one object a line. */
+  /** The log so far, one object per line. */
   get log(): LogLine[] {
     return this.output
       .split('\n')
@@ -103,7 +103,7 @@ export class ClusterProcess {
     );
   }
 
-  /** Waits until so many such lines were logged; returns the last of them. */
+  /** Waits until `times` such lines were logged; returns the last of them. */
   async logged(
     message: string,
     { fields = {}, times = 1 }: { fields?: Record<string, unknown>; times?: number } = {},
@@ -116,7 +116,7 @@ export class ClusterProcess {
   }
 
   async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    await until(what, condition, { seconds: PATIENCE_SECONDS }).catch((error: unknown) => {
+    await until(what, condition, { seconds: TIMEOUT_SECONDS }).catch((error: unknown) => {
       throw new Error(`${(error as Error).message}\n${this.output}`);
     });
   }
@@ -168,8 +168,8 @@ export class ClusterProcess {
   }
 
   /**
-   * Asks for an answer that takes so many milliseconds, and waits until a worker is at it. The status would tell, too, but
-   * a second late: then the request may be through.
+   * Sends a request that takes `ms` milliseconds, and waits until a worker has begun it. The status shows it too, but a
+   * second late: then the request may be done.
    */
   async askSlowly(ms: number): Promise<{ answer: Promise<Record<string, unknown>> }> {
     const answer = this.json(`/test/slow?ms=${ms}`);
@@ -183,7 +183,7 @@ export class ClusterProcess {
     return { code: this.child.exitCode, signal: this.child.signalCode };
   }
 
-  /** Ends whatever is left of it. */
+  /** Kills all that is left of it. */
   async stop(): Promise<void> {
     signal(-this.pid, 'SIGCONT');
     signal(-this.pid, 'SIGKILL');

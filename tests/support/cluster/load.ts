@@ -12,18 +12,18 @@ export interface Clients {
   readonly path: string;
   /** Default true; false opens a connection for each request. */
   readonly keepAlive?: boolean;
-  /** They wait for up to so many milliseconds between two requests. Default 0. */
+  /** The maximum wait between two requests, in milliseconds. Default 0. */
   readonly thinkMs?: number;
 }
 
-/** What became of the requests. */
+/** The outcome of the requests. */
 export interface LoadResult {
   readonly ok: number;
   /** Another status than 200, or a wrong body. */
   readonly failed: number;
-  /** Refused, reset, or cut in the answer. */
+  /** Refused, reset, or cut in the response. */
   readonly reset: number;
-  /** No answer in time. */
+  /** No response in time. */
   readonly hung: number;
   /** The first ten of what was lost. */
   readonly first: readonly string[];
@@ -53,7 +53,7 @@ export class Load {
     });
   }
 
-  /** @param hungMs - a request without an answer for so long counts as hung. */
+  /** @param hungMs - a request without a response for this long counts as hung. */
   static async start(port: number, clients = MIXED_CLIENTS, { hungMs = 20_000 } = {}): Promise<Load> {
     const child = fork(CLIENT, [JSON.stringify({ port, clients, hungMs })], {
       execArgv: [],
@@ -68,13 +68,13 @@ export class Load {
     return this.#result;
   }
 
-  /** Waits for so many more answers. */
+  /** Waits for `count` more responses. */
   async answers(count: number): Promise<void> {
     const goal = this.#result.ok + count;
     await until(`${count} more answers`, () => this.#result.ok >= goal, { seconds: 60 });
   }
 
-  /** Lets requests in flight end, and tells what became of all. */
+  /** Lets requests in flight end, and returns the outcome of all. */
   async end(): Promise<LoadResult> {
     this.#child.send('stop');
     await until('the clients have ended', () => this.#ended, { seconds: 60 });

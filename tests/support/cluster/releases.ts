@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const FEATURES = join(ROOT, 'tests/fixtures/cluster/features.mjs');
 
-/** Ways to spoil a release: what takes the place of its server.js. */
+/** Ways to break a release: what takes the place of its server.js. */
 export const BAD_SERVERS = {
   'a syntax error': 'const = ;\n',
   'throws at its start': "throw new Error('this release is broken');\n",
-  'exits without a word': 'process.exit(1);\n',
+  'exits without a message': 'process.exit(1);\n',
   'is never ready': 'setInterval(() => undefined, 1000);\n',
   'crashes 500 ms after it was ready': [
     "await import('./server-of-the-good-release.js');",
@@ -38,7 +38,7 @@ export class Releases {
     return join(this.root, 'current');
   }
 
-  /** Adds a release that tells its name at /test/pid, and makes it the current one. */
+  /** Adds a release that shows its name at /test/pid, and makes it the current one. */
   async deploy(name: string, { server }: { server?: string } = {}): Promise<void> {
     const folder = join(this.root, 'releases', name);
     const dist = join(folder, 'dist');

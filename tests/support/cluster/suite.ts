@@ -7,7 +7,7 @@ import { Releases } from './releases.ts';
 export interface ClusterSuite {
   /** A new host with one release on it. */
   host(): Promise<Releases>;
-  /** A cluster that serves, on a host of its own if none is given; `quiet` when its log does not tell. */
+  /** A cluster that serves, on a host of its own if none is given; `quiet` when its log level hides that. */
   start(options?: ClusterOptions & { releases?: Releases; quiet?: boolean }): Promise<ClusterProcess>;
   /** A cluster that was just launched. */
   launch(options?: ClusterOptions & { releases?: Releases }): Promise<ClusterProcess>;
