@@ -27,9 +27,9 @@ export class Notifier {
   changed({ state, ready, target }: Status): void {
     const before = this.#state;
     this.#state = state;
-    // Once: all workers are ready for the first time.
-    if (before === 'starting' && state !== 'stopping') this.#send('READY=1');
     const status = `STATUS=${ready}/${target} ready, ${state}`;
+    // All workers are ready for the first time.
+    if (before === 'starting' && !['starting', 'stopping'].includes(state)) this.#send('READY=1');
     if (state === before) this.#send(status);
     else if (state === 'reloading') this.#send('RELOADING=1', `MONOTONIC_USEC=${monotonicUsec()}`, status);
     else if (state === 'stopping') this.#send('STOPPING=1', status);
