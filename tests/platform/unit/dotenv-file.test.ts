@@ -112,6 +112,23 @@ test.each(['KEY_FILE is UTF-16', 'KEY_FILE has NUL'])('%s: refused', async (name
   ]);
 });
 
+test.each<[string, () => unknown, RegExp]>([
+  [
+    'a pipe without a writer',
+    () => execFileSync('mkfifo', [join(folder, 'secret')]),
+    /can't be read \(ENOTFILE\)/,
+  ],
+  ['a directory', () => mkdir(join(folder, 'secret')), /can't be read \(EISDIR\)/],
+])('a KEY_FILE that is %s is refused, and holds up nothing', async (_what, make, problem) => {
+  await make();
+  const { problems } = inspect({ SESSION_SECRETS_FILE: join(folder, 'secret') });
+  expect(problems).toEqual([expect.stringMatching(problem)]);
+});
+
+test('a KEY_FILE that is a character device is read', () => {
+  expect(inspect({ LOG_LEVEL_FILE: '/dev/null' }).problems).toEqual([]);
+});
+
 test('a relative KEY_FILE in .env starts at the folder of .env', async () => {
   await writeFile(join(folder, 'port'), '4711');
   await writeFile(file, 'PORT_FILE=port\n');
