@@ -28,17 +28,21 @@ export function isLastingRefusal(error: Error): boolean {
   return isRefusal(error) && /^(?:ERR|NOPERM|NOAUTH|WRONGPASS) /.test(error.message);
 }
 
+/** As long as Redis' own texts get; a proxy in front of it may send more, in characters. */
+const MAX_REASON = 200;
+
 /**
- * The error in a few words that anybody may see: no host, no user, no key.
+ * The error for anybody to see: its code, or Redis' own text where that is all there is. No host, no user, no key.
  *
  * @example NOPERM, ECONNREFUSED, ERR_TLS_CERT_ALTNAME_INVALID, "DB index is out of range"
  */
 export function publicReason(error: Error): string {
-  const [, code, text] = /^([A-Z]+) (.*)$/s.exec(isRefusal(error) ? error.message : '') ?? [];
+  const [, code, text = ''] = /^([A-Z]+) (.*)$/s.exec(isRefusal(error) ? error.message : '') ?? [];
+  // What is quoted may be a key or a user; an apostrophe quotes nothing.
   if (code === 'ERR')
-    return (text ?? '')
-      .slice(0, 60)
-      .replace(/[`'"].*$/s, '')
+    return text
+      .replace(/(?<!\w)(['"`])[^'"`]*\1/g, '…')
+      .slice(0, MAX_REASON)
       .trim();
   return code ?? (error as NodeJS.ErrnoException).code ?? 'unreachable';
 }
