@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
-import { describe } from '../observability/thrown.ts';
+import { describe } from '../observability/plain.ts';
 
 /** A cached value and its lifetime. Times are milliseconds since 1970: other machines read them too. */
 export interface StoredEntry {

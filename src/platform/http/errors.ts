@@ -1,4 +1,4 @@
-import { messageOf, stackOf, toError } from '../observability/thrown.ts';
+import { messageOf, stackOf, toError } from '../observability/plain.ts';
 
 /** Error codes, each with its status and its title. */
 export type ErrorTable = Readonly<Record<string, readonly [status: number, title: string]>>;

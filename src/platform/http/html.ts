@@ -1,4 +1,4 @@
-import { stackOf } from '../observability/thrown.ts';
+import { stackOf } from '../observability/plain.ts';
 import type { CodedError } from './errors.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { messageOf, pathOf } from '../config/schemas.ts';
-import { toError } from '../observability/thrown.ts';
+import { toError } from '../observability/plain.ts';
 import { isRedisAway } from '../redis/errors.ts';
 import { CodedError, codeOfStatus, HttpError, storeUnavailable } from './errors.ts';
 

@@ -3,7 +3,7 @@ import type { Express, Request, Response } from 'express';
 import finalhandler from 'finalhandler';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
-import { describe } from '../observability/thrown.ts';
+import { describe } from '../observability/plain.ts';
 import { rejectTarget, respondToClientErrors } from './client-errors.ts';
 import { pipelining } from './pipelining.ts';
 import { readTarget } from './target.ts';

@@ -1,34 +1,38 @@
+import { constants, fstatSync, openSync, read, write, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 import type { DestinationStream } from 'pino';
-import { BUSY, BUSY_RETRY_MS, openOutput, type Output } from './output.ts';
-import { shortenLine } from './shorten-line.ts';
+import { toPlain } from './plain.ts';
 
 /** How long a line may wait for others, in milliseconds. */
 const BATCH_MS = 10;
 
-/** Beyond so many bytes they are written at once, to a file. */
+/** The size of one write to a file, in bytes. */
 const FILE_WRITE_BYTES = 65_536;
 
 /** The same elsewhere: PIPE_BUF of Linux, what a pipe takes whole or not at all, however many processes write to it. */
 const PIPE_WRITE_BYTES = 4096;
 
-/** UTF-8 has no more than so many bytes for one unit of a string. */
-const MAX_BYTES_PER_UNIT = 3;
-
 /** What may wait for a reader that is slow, or a disk that is full, in bytes; lines beyond that are lost. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
-/** Until the next try where the system refused: a full disk, most often, in milliseconds. */
+/** Until the next try where the system takes nothing just now (a full pipe), in milliseconds. */
+const BUSY_RETRY_MS = 10;
+
+/** The same where the system refused: a full disk, most often. */
 const REFUSED_RETRY_MS = 1000;
 
 /** How long the end of the process may wait for a reader that takes nothing, all in all, in milliseconds. */
 const LAST_WRITE_MS = 2000;
 
-/** Nobody will ever read it: the other end of the pipe is gone, or the file is closed. */
+/** A write would have to wait. */
+const BUSY = new Set(['EAGAIN', 'EBUSY']);
+
+/** There is no reader any more: the other end of the pipe is gone, or the file is closed. */
 const GONE = new Set(['EPIPE', 'EBADF']);
 
 /**
- * Writes a log's lines to a file descriptor, some milliseconds' at a time. A write of its own for each line, or for each
- * turn of the event loop, is a fifth of a small request's cost: a thread and a system call.
+ * Writes a log's lines to a file descriptor, those of some milliseconds at a time. A write of its own for each line, or
+ * for each turn of the event loop, is a fifth of a small request's cost: a thread and a system call.
  *
  * Lines wait as bytes outside of V8's heap. As strings they would outlive the small garbage collections, each with
  * the dozens of pieces a line is put together from (docs/performance.md).
@@ -36,13 +40,12 @@ const GONE = new Set(['EPIPE', 'EBADF']);
  * To anything but a file, each write is of whole lines and of 4,096 bytes at most, so that the lines of several workers on
  * one pipe never mix. A longer line is shortened (`shortenLine`).
  *
- * Nothing is lost when the process exits or crashes. And nothing the output does ends the process, or holds it up: a full
+ * Nothing is lost when the process exits or crashes. And nothing the output does ends the process, or delays it: a full
  * disk costs lines, not requests. pino's own destination crashes on it, and then waits for room, in a loop, forever; that
  * is why this is not it.
  */
 export class LogOutput implements DestinationStream {
   readonly #output: Output;
-  readonly #writeBytes: number;
   readonly #batch: Buffer;
   #used = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -54,13 +57,12 @@ export class LogOutput implements DestinationStream {
   #lostLines = 0;
   #isGone = false;
   /** What is left of LAST_WRITE_MS. A crash writes all at once, and the exit after it once more. */
-  #patienceMs = LAST_WRITE_MS;
+  #lastWriteMs = LAST_WRITE_MS;
   #onFlushed: (() => void)[] = [];
 
   constructor(fd: number) {
-    this.#output = openOutput(fd);
-    this.#writeBytes = this.#output.isFile ? FILE_WRITE_BYTES : PIPE_WRITE_BYTES;
-    this.#batch = Buffer.allocUnsafeSlow(this.#writeBytes);
+    this.#output = new Output(fd);
+    this.#batch = Buffer.allocUnsafeSlow(this.#output.isFile ? FILE_WRITE_BYTES : PIPE_WRITE_BYTES);
     process.on('exit', () => {
       // eslint-disable-next-line n/no-sync -- there is no event loop any more
       this.flushSync();
@@ -73,55 +75,38 @@ export class LogOutput implements DestinationStream {
       this.#lostLines++;
       return;
     }
-    if (!this.#add(line)) this.#enqueueLong(line);
+    const { length: room } = this.#batch;
+    const tooLong = Buffer.byteLength(line) > room && !this.#output.isFile;
+    const text = (tooLong ? shortenLine(line, room) : undefined) ?? line;
+    const bytes = Buffer.byteLength(text);
+    if (this.#used + bytes > room) this.#endBatch();
+    if (bytes > room) this.#enqueue(Buffer.from(text));
+    else this.#used += this.#batch.write(text, this.#used);
     this.#timer ??= setTimeout(() => {
-      this.#handOver();
+      this.#endBatch();
     }, BATCH_MS).unref();
   }
 
   /** Calls back when all lines so far are written, or lost. pino's `logger.flush`. */
   flush(callback: () => void = () => undefined): void {
-    this.#handOver();
+    this.#endBatch();
     if (this.#writing || this.#queue.length > 0) this.#onFlushed.push(callback);
     else callback();
   }
 
-  /** Writes what waits, and comes back when it is written or can't be. What is being written already is left to the system. */
+  /** Writes what waits, and returns when it is written or can't be. What is being written already is left to the system. */
   flushSync(): void {
-    this.#handOver({ start: false });
-    const begun = performance.now();
-    for (const piece of this.#queue.splice(0)) {
-      const left = Math.max(0, this.#patienceMs - (performance.now() - begun));
-      if (!this.#output.writeNow(piece, left)) break;
-    }
-    this.#patienceMs = Math.max(0, this.#patienceMs - (performance.now() - begun));
+    this.#endBatch({ start: false });
+    const deadline = performance.now() + this.#lastWriteMs;
+    for (const piece of this.#queue.splice(0)) if (!this.#output.writeNow(piece, deadline)) break;
+    this.#lastWriteMs = Math.max(0, deadline - performance.now());
     this.#waitingBytes = this.#writing?.length ?? 0;
   }
 
-  /** @returns whether the line has room in one write, alone if need be. */
-  #add(line: string): boolean {
-    const most = line.length * MAX_BYTES_PER_UNIT;
-    const bytes = this.#used + most > this.#writeBytes ? Buffer.byteLength(line) : most;
-    if (bytes > this.#writeBytes) return false;
-    if (this.#used + bytes > this.#writeBytes) this.#handOver();
-    this.#used += this.#batch.write(line, this.#used);
-    return true;
-  }
-
-  /** A file takes it as it is. Elsewhere it is shortened; what is no JSON goes out in pieces. */
-  #enqueueLong(line: string): void {
-    const shorter = this.#writeBytes === PIPE_WRITE_BYTES ? shortenLine(line, PIPE_WRITE_BYTES) : undefined;
-    if (shorter !== undefined && this.#add(shorter)) return;
-    this.#handOver();
-    const bytes = Buffer.from(line);
-    const step = this.#writeBytes === PIPE_WRITE_BYTES ? PIPE_WRITE_BYTES : bytes.length;
-    for (let at = 0; at < bytes.length; at += step) this.#enqueue(bytes.subarray(at, at + step));
-  }
-
-  #handOver({ start = true } = {}): void {
+  #endBatch(options?: { start: boolean }): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#used > 0) this.#enqueue(Buffer.from(this.#batch.subarray(0, this.#used)), { start });
+    if (this.#used > 0) this.#enqueue(Buffer.from(this.#batch.subarray(0, this.#used)), options);
     this.#used = 0;
   }
 
@@ -146,13 +131,13 @@ export class LogOutput implements DestinationStream {
 
   #wrote(piece: Buffer, written: number): void {
     this.#waitingBytes -= written;
-    this.#patienceMs = LAST_WRITE_MS;
+    this.#lastWriteMs = LAST_WRITE_MS;
     if (written < piece.length) {
       this.#writing = piece.subarray(written);
       this.#write(this.#writing);
       return;
     }
-    if (this.#lostLines > 0) this.#tellLoss();
+    if (this.#lostLines > 0) this.#reportLoss();
     this.#writeNext();
   }
 
@@ -173,15 +158,140 @@ export class LogOutput implements DestinationStream {
   }
 
   /** In the log itself, where the lines are missing. */
-  #tellLoss(): void {
-    const line = {
-      level: 'error',
-      time: new Date().toISOString(),
-      pid: process.pid,
-      lines: this.#lostLines,
-      msg: 'log lines were lost: their file or reader took none',
-    };
+  #reportLoss(): void {
+    const time = new Date().toISOString();
+    const msg = 'log lines were lost: their file or reader took none';
+    const line = { level: 'error', time, pid: process.pid, lines: this.#lostLines, msg };
     this.#lostLines = 0;
     this.#enqueue(Buffer.from(`${JSON.stringify(line)}\n`), { start: false });
+  }
+}
+
+/**
+ * A file descriptor whose writes never wait: a write to a full pipe would wait for its reader, and so would the end of the
+ * process, even where the write is done by one of Node's threads.
+ *
+ * It opens a descriptor of its own where Linux can open the output again. A socket can't be opened (systemd's journal),
+ * nor can the pipe of another user. Not to wait is then a state that all who have the descriptor share, and that any Node
+ * process that starts or ends with it undoes. So it is looked at before each write.
+ */
+export class Output {
+  readonly isFile: boolean;
+  readonly #fd: number;
+  readonly #isShared: boolean;
+  /** What Linux shows of a shared descriptor; undefined elsewhere. */
+  readonly #state: number | undefined;
+
+  constructor(fd: number) {
+    this.isFile = isFile(fd);
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+    const own = this.isFile ? fd : tryOpen(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    this.#fd = own ?? fd;
+    this.#isShared = own === undefined;
+    if (!this.#isShared) return;
+    this.#state = tryOpen(`/proc/self/fdinfo/${fd}`, constants.O_RDONLY);
+    stopWaiting(fd);
+  }
+
+  /** Writes some of the bytes, as `fs.write` does. */
+  write(bytes: Uint8Array, done: (error: NodeJS.ErrnoException | null, written: number) => void): void {
+    if (this.#state === undefined) {
+      write(this.#fd, bytes, done);
+      return;
+    }
+    const text = Buffer.alloc(64);
+    read(this.#state, text, 0, text.length, 0, () => {
+      const flags = /flags:\s*(?<octal>[0-7]+)/.exec(text.toString('latin1'))?.groups?.octal;
+      if (flags !== undefined && !(Number.parseInt(flags, 8) & constants.O_NONBLOCK)) stopWaiting(this.#fd);
+      write(this.#fd, bytes, done);
+    });
+  }
+
+  /**
+   * Writes all of the bytes at the end of the process.
+   *
+   * @param deadline - until when to wait for a reader that takes nothing, as `performance.now()` counts.
+   * @returns whether all of them were written.
+   */
+  writeNow(bytes: Uint8Array, deadline: number): boolean {
+    for (let done = 0; done < bytes.length;) {
+      try {
+        if (this.#isShared) stopWaiting(this.#fd);
+        // eslint-disable-next-line n/no-sync -- for the end of the process
+        done += writeSync(this.#fd, bytes, done);
+      } catch (error) {
+        const isBusy = BUSY.has((error as NodeJS.ErrnoException).code ?? '');
+        if (!isBusy || performance.now() >= deadline) return false;
+        // Sleeps.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_RETRY_MS);
+      }
+    }
+    return true;
+  }
+}
+
+function isFile(fd: number): boolean {
+  try {
+    // eslint-disable-next-line n/no-sync -- at the start
+    return fstatSync(fd).isFile();
+  } catch {
+    // It is closed.
+    return false;
+  }
+}
+
+function tryOpen(path: string, flags: number): number | undefined {
+  try {
+    // eslint-disable-next-line n/no-sync -- at the start, and it does not wait
+    return openSync(path, flags);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A Socket of Node's has its descriptor never wait. It is used for nothing else, and stays: its end would close that. */
+function stopWaiting(fd: number): void {
+  try {
+    new Socket({ fd, readable: false, writable: true }).on('error', () => undefined).unref();
+  } catch {
+    // Closed, or something else than a pipe or a socket.
+  }
+}
+
+/** What is tried one after the other: how much of a line is kept. */
+const ATTEMPTS = [
+  { depth: 7, breadth: 100, length: 2000 },
+  { depth: 5, breadth: 20, length: 400 },
+  { depth: 3, breadth: 10, length: 100 },
+  { depth: 0, breadth: 0, length: 100 },
+];
+
+/**
+ * Makes a log line as short as it must be, by leaving out what is deep, long or much. It stays one JSON object, with
+ * `"shortened": true`.
+ *
+ * @param maxBytes - its length in bytes, at least 1,000.
+ * @returns undefined for a line that is no JSON object.
+ */
+export function shortenLine(line: string, maxBytes: number): string | undefined {
+  const record = parse(line);
+  if (!record) return undefined;
+  const { level, time, pid, reqId, msg, ...fields } = record;
+  for (const limits of ATTEMPTS) {
+    const plain = (value: unknown) => toPlain(value, { ...limits, size: 100_000 });
+    const head = { level: plain(level), time: plain(time), pid: plain(pid), reqId: plain(reqId) };
+    const shorter = { ...head, ...(plain(fields) as object), shortened: true, msg: plain(msg) };
+    const text = `${JSON.stringify(shorter)}\n`;
+    if (Buffer.byteLength(text) <= maxBytes) return text;
+  }
+  return '{"level":"error","shortened":true,"msg":"a log line was too long"}\n';
+}
+
+function parse(line: string): Record<string, unknown> | undefined {
+  try {
+    const record: unknown = JSON.parse(line);
+    return typeof record === 'object' && record !== null ? (record as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -1,14 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What a process counts about itself, in a registry of its own: no globals, so tests run many apps side by side. */
+/** The metrics of a process, in a registry of its own: no globals, so tests run many apps side by side. */
 export interface Metrics {
   readonly registry: Registry;
-  /** Seconds from the first byte of a request to the last of its answer. */
+  /** Seconds from the first byte of a request to the last of its response. */
   readonly requestDuration: Histogram<'method' | 'route' | 'status'>;
   /** Look-ups in the cache by outcome: hit, stale, miss. */
   readonly cacheLookups: Counter<'state'>;
   readonly loginFailures: Counter<'reason'>;
-  /** 1 while Redis answers, 0 while it is away; absent with the memory store. */
+  /** 1 while Redis responds, 0 while it is away; absent with the memory store. */
   readonly redisUp: Gauge;
 }
 
@@ -37,15 +37,15 @@ export function createMetrics({ defaults = true } = {}): Metrics {
     }),
     loginFailures: new Counter({
       name: 'login_failures_total',
-      help: 'Failed log-ins by reason.',
+      help: 'Failed logins by reason.',
       labelNames: ['reason'],
       registers,
     }),
     redisUp: new Gauge({
       name: 'redis_up',
-      help: 'Whether Redis answers (1) or is away (0).',
+      help: 'Whether Redis responds (1) or is away (0).',
       registers,
-      // "average" of the workers would read as half a Redis; the lowest says that one of them is cut off.
+      // The average of the workers would read as half a Redis; the lowest shows that one of them is cut off.
       aggregator: 'min',
     }),
   };

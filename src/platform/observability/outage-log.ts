@@ -1,15 +1,15 @@
 import type { Logger } from './logger.ts';
 
-/** Tells the log when something begins to fail and when it works again. */
+/** Logs when something begins to fail and when it works again. */
 export interface OutageLog {
   failed(error: unknown): void;
   worked(): void;
 }
 
 /**
- * One line a change, not one a failure: what fails on every request of an hour must not fill the disk.
+ * One line per change, not per failure: what fails on every request of an hour must not fill the disk.
  *
- * @param texts - what the two lines say.
+ * @param texts - the messages of the two lines.
  */
 export function outageLog(logger: Logger, texts: { failed: string; worked: string }): OutageLog {
   let failing = false;

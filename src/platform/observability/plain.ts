@@ -1,17 +1,8 @@
+import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
+import { Stream } from 'node:stream';
 import { types } from 'node:util';
-import {
-  classOf,
-  entriesOf,
-  errorEntries,
-  isErrorObject,
-  isPlainObject,
-  ownEntries,
-  read,
-  summaryOf,
-  textOf,
-  UNREADABLE,
-  type Entry,
-} from './plain-objects.ts';
+import type * as v from 'valibot';
+import { problemOf } from '../config/schemas.ts';
 import { isSecretName, isSecretValue, REDACTED, redactText } from './redact.ts';
 
 /** How much of a value is kept. */
@@ -22,17 +13,26 @@ export interface PlainLimits {
   readonly breadth: number;
   /** Characters of one text. */
   readonly length: number;
-  /** Values altogether. */
-  readonly values: number;
-  /** Characters of all texts together. */
-  readonly characters: number;
+  /** Characters altogether, where each value counts as `VALUE_SIZE` more. */
+  readonly size: number;
 }
 
 /** Enough for an HTTP client's error with its request and response, and a few causes below it. */
-const LIMITS: PlainLimits = { depth: 7, breadth: 100, length: 8192, values: 1000, characters: 65_536 };
+const LIMITS: PlainLimits = { depth: 7, breadth: 100, length: 8192, size: 100_000 };
+
+/** For something thrown, in one short text. */
+const SHORT: PlainLimits = { depth: 2, breadth: 10, length: 1000, size: 4096 };
+
+/** So that many small values are limited, too. */
+const VALUE_SIZE = 64;
 
 /** A longer text is cut before it is searched for secrets, in characters. */
 const MAX_SEARCHED = 65_536;
+
+/** What stands for a value whose getter, proxy or method throws. */
+export const UNREADABLE = '[unreadable]';
+
+type Entry = readonly [name: string, value: unknown];
 
 /**
  * Turns any value into data that JSON can hold, without secrets and of bounded size. It never throws and never changes
@@ -43,34 +43,32 @@ const MAX_SEARCHED = 65_536;
  * - Errors keep their type, message, stack, `cause`, `errors` and own properties. Of Node's requests and responses the
  *   first line and the headers are kept.
  *
- * @param limits - what exceeds them is cut, and says so.
+ * @param limits - what exceeds them is cut, and marked as cut.
  */
 export function toPlain(value: unknown, limits: PlainLimits = LIMITS): unknown {
-  return new Plainer(limits).plain(value, 0);
+  return new PlainCopy(limits).of(value, 0);
 }
 
-class Plainer {
+class PlainCopy {
   readonly #limits: PlainLimits;
   /** The objects around the one that is looked at. */
   readonly #around = new Set<object>();
-  #values: number;
-  #characters: number;
+  #room: number;
 
   constructor(limits: PlainLimits) {
     this.#limits = limits;
-    this.#values = limits.values;
-    this.#characters = limits.characters;
+    this.#room = limits.size;
   }
 
-  plain(value: unknown, depth: number): unknown {
-    this.#values--;
+  of(value: unknown, depth: number): unknown {
+    this.#room -= VALUE_SIZE;
     switch (typeof value) {
       case 'string':
         return this.#text(value);
       case 'number':
         return Number.isFinite(value) ? value : String(value);
       case 'bigint':
-        return BigInt.asIntN(512, value) === value ? this.#text(String(value)) : '[large BigInt]';
+        return BigInt.asIntN(512, value) === value ? String(value) : '[large BigInt]';
       case 'symbol':
         return this.#text(String(value));
       case 'object':
@@ -83,9 +81,9 @@ class Plainer {
   }
 
   #text(text: string): string {
-    const room = Math.min(this.#limits.length, this.#characters);
     const shown = redactText(text.length > MAX_SEARCHED ? text.slice(0, MAX_SEARCHED) : text);
-    this.#characters -= Math.min(shown.length, room);
+    const room = Math.max(0, Math.min(this.#limits.length, this.#room));
+    this.#room -= Math.min(shown.length, room);
     const isWhole = shown.length <= room && text.length <= MAX_SEARCHED;
     return isWhole ? shown : `${shown.slice(0, room)}… (${text.length} characters)`;
   }
@@ -94,8 +92,14 @@ class Plainer {
     if (this.#around.has(value)) return '[circular]';
     try {
       this.#around.add(value);
-      if (depth > this.#limits.depth || this.#values < 0) return this.#text(summaryOf(value));
-      return this.#known(value, depth) ?? this.#json(value, depth) ?? this.#fields(value, depth);
+      if (depth > this.#limits.depth || this.#room < 0) return this.#text(summaryOf(value));
+      if (Array.isArray(value)) return this.#array(value, value.length, depth);
+      if (types.isSet(value)) return this.#array(firstOf(value, this.#limits.breadth), value.size, depth);
+      if (types.isBoxedPrimitive(value)) return this.of(value.valueOf(), depth);
+      const content = isError(value) || !isPlainObject(value) ? contentOf(value) : undefined;
+      if (typeof content === 'string') return this.#text(content);
+      if (content !== undefined) return this.#entries(content, depth);
+      return this.#json(value, depth) ?? this.#fields(value, depth);
     } catch {
       return UNREADABLE;
     } finally {
@@ -103,19 +107,7 @@ class Plainer {
     }
   }
 
-  /** What is more, or less, than its properties; undefined for any other object. */
-  #known(value: object, depth: number): unknown {
-    if (isErrorObject(value)) return this.#entries(errorEntries(value), depth);
-    if (Array.isArray(value)) return this.#array(value, value.length, depth);
-    if (types.isSet(value)) return this.#array(firstOf(value, this.#limits.breadth), value.size, depth);
-    if (types.isBoxedPrimitive(value)) return this.plain(value.valueOf(), depth);
-    const text = textOf(value);
-    if (text !== undefined) return this.#text(text);
-    const entries = entriesOf(value);
-    return entries && this.#entries(entries, depth);
-  }
-
-  /** What its `toJSON` says; undefined where it has none, or one that fails or says nothing new. */
+  /** What its `toJSON` returns; undefined where it has none, or one that fails or returns the object itself. */
   #json(value: object, depth: number): unknown {
     const toJSON = read(value, 'toJSON');
     if (typeof toJSON !== 'function') return undefined;
@@ -127,7 +119,7 @@ class Plainer {
     } catch {
       return undefined;
     }
-    return json === value ? undefined : this.plain(json, depth);
+    return json === value ? undefined : this.of(json, depth);
   }
 
   #fields(value: object, depth: number): unknown {
@@ -138,49 +130,186 @@ class Plainer {
   }
 
   #entries(entries: Iterable<Entry>, depth: number): object {
-    const plain: [string, unknown][] = [];
+    const plain: Record<string, unknown> = {};
+    let count = 0;
     for (const [name, value] of entries) {
       if (value === undefined || typeof value === 'function') continue;
-      if (plain.length === this.#limits.breadth || this.#values < 0) {
-        plain.push(['…', 'and more']);
+      if (count++ === this.#limits.breadth || this.#room < 0) {
+        plain['…'] = 'and more';
         break;
       }
       const secret = isSecretName(name) && isSecretValue(value);
-      plain.push([this.#text(name), secret ? REDACTED : this.plain(value, depth + 1)]);
+      setOwn(plain, this.#text(name), secret ? REDACTED : this.of(value, depth + 1));
     }
     hideNamedValue(plain);
-    // Not by assignment: a name may be __proto__.
-    return Object.fromEntries(plain);
+    return plain;
   }
 
   /** In lists of headers, of arguments and of pairs, a value stands behind its name. */
   #array(array: readonly unknown[], size: number, depth: number): unknown[] {
     const plain: unknown[] = [];
     const length = Math.min(array.length, this.#limits.breadth);
-    for (let index = 0; index < length && this.#values >= 0; index++) {
+    for (let index = 0; index < length && this.#room >= 0; index++) {
       const element = read(array, index);
       const before = read(array, index - 1);
       const secret = typeof before === 'string' && isSecretName(before) && isSecretValue(element);
-      plain.push(secret ? REDACTED : (this.plain(element, depth + 1) ?? null));
+      plain.push(secret ? REDACTED : (this.of(element, depth + 1) ?? null));
     }
     if (plain.length < size) plain.push(`… ${size - plain.length} more`);
     return plain;
   }
 }
 
-/** `{ name: 'cookie', value: … }`, as some libraries keep headers. */
-function hideNamedValue(entries: [string, unknown][]): void {
-  const isNamed = entries.some(
-    ([key, name]) => /^(?:name|key|header)$/i.test(key) && typeof name === 'string' && isSecretName(name),
-  );
-  if (isNamed) for (const entry of entries) if (/^values?$/i.test(entry[0])) entry[1] = REDACTED;
+/** To assign to __proto__ would change the object's prototype. */
+function setOwn(object: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== '__proto__') object[name] = value;
+  else Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
-function firstOf<Value>(values: Iterable<Value>, count: number): Value[] {
-  const first: Value[] = [];
+/** `{ name: 'cookie', value: … }`, as some libraries keep headers. */
+function hideNamedValue(plain: Record<string, unknown>): void {
+  const names = Object.keys(plain);
+  const values = names.filter((name) => /^values?$/i.test(name));
+  if (values.length === 0) return;
+  const isNamed = names
+    .filter((name) => /^(?:name|key|header)$/i.test(name))
+    .some((name) => typeof plain[name] === 'string' && isSecretName(plain[name]));
+  if (isNamed) for (const name of values) plain[name] = REDACTED;
+}
+
+function firstOf(values: Iterable<unknown>, count: number): unknown[] {
+  const first: unknown[] = [];
   for (const value of values) {
     if (first.length === count) break;
     first.push(value);
   }
   return first;
+}
+
+/** A property, whatever happens when it is read. */
+function read(value: unknown, name: string | number): unknown {
+  try {
+    return (value as Record<string | number, unknown> | null | undefined)?.[name];
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+function* ownEntries(value: object, names: Iterable<string>): Generator<Entry> {
+  for (const name of names) yield [name, read(value, name)];
+}
+
+/** What is shown of an object that is more, or less, than its properties: a text, or entries. */
+function contentOf(value: object): string | Iterable<Entry> | undefined {
+  if (isError(value)) return errorEntries(value);
+  if (value instanceof URL) return value.href;
+  if (value instanceof URLSearchParams) return `?${String(value)}`;
+  if (types.isRegExp(value)) return String(value);
+  if (types.isDate(value)) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value))
+    return `[${classOf(value)}: ${value.byteLength} bytes]`;
+  if (types.isMap(value)) return mapEntries(value);
+  if (value instanceof Headers) return value.entries();
+  if (value instanceof IncomingMessage) return requestEntries(value);
+  if (value instanceof OutgoingMessage) {
+    const names = ['statusCode', 'headersSent', 'method', 'host', 'path'];
+    const shown = value instanceof ServerResponse ? names.slice(0, 2) : names.slice(2);
+    return [...ownEntries(value, shown), ['headers', value.getHeaders()]];
+  }
+  return value instanceof Stream ? `[${classOf(value)}]` : undefined;
+}
+
+/** An error's own properties, and those that are not enumerable. */
+function* errorEntries(error: Error): Generator<Entry> {
+  yield ['type', classOf(error)];
+  yield* ownEntries(error, ['message', 'stack']);
+  const names = new Set([...Object.keys(error), 'errors', 'cause']);
+  for (const name of ['type', 'message', 'stack']) names.delete(name);
+  for (const name of names) yield [name, withoutInput(error, name)];
+}
+
+/**
+ * What libraries put on their errors and may be secret: ioredis the arguments of the command (to store a session fails
+ * with the session in them, and its id), valibot the whole input, in each issue.
+ */
+function withoutInput(error: Error, name: string): unknown {
+  const value = read(error, name);
+  if (name === 'command' && typeof value === 'object') return read(value, 'name');
+  if (name !== 'issues' || read(error, 'name') !== 'ValiError') return value;
+  return (value as v.BaseIssue<unknown>[]).map(problemOf);
+}
+
+/** Of a request that came in, or of the response to one that this process sent. */
+function requestEntries(message: IncomingMessage): Entry[] {
+  const ip = read(message, 'ip') ?? read(read(message, 'socket'), 'remoteAddress');
+  const url = read(message, 'originalUrl') ?? (message.url || undefined);
+  const { method, statusCode, headers } = message;
+  return Object.entries({ id: read(message, 'id'), method, url, statusCode, ip, headers });
+}
+
+function* mapEntries(map: ReadonlyMap<unknown, unknown>): Generator<Entry> {
+  for (const [key, value] of map)
+    yield [typeof key === 'object' && key !== null ? summaryOf(key) : String(key), value];
+}
+
+/** The name of a value's class, for people. */
+function classOf(value: object): string {
+  const name = read(read(value, 'constructor'), 'name') || read(value, 'name');
+  return typeof name === 'string' ? name.slice(0, 100) : 'Object';
+}
+
+/** An object in a few words. */
+function summaryOf(value: object): string {
+  if (isError(value)) return `[${classOf(value)}: ${String(read(value, 'message'))}]`;
+  return `[${classOf(value)}]`;
+}
+
+/** Made by braces or without a prototype, in whatever realm. */
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Also an error of another realm (`node:vm`). Never throws. */
+function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || isA(value, Error);
+}
+
+/** `instanceof` that never throws. */
+export function isA(value: unknown, type: abstract new (...args: never) => object): boolean {
+  try {
+    return value instanceof type;
+  } catch {
+    // A proxy.
+    return false;
+  }
+}
+
+/**
+ * Describes what was thrown or rejected with, as one short text without secrets. Never throws: anything can be thrown,
+ * and `String` fails for many objects.
+ */
+export function describe(thrown: unknown): string {
+  if (isError(thrown)) return `${classOf(thrown)}: ${messageOf(thrown)}`;
+  return shortText(thrown) ?? typeof thrown;
+}
+
+/** What was thrown or rejected with, as an error: what is none is described by one. Never throws. */
+export function toError(thrown: unknown): Error {
+  return isError(thrown) ? thrown : new Error(`something that is no Error was thrown: ${describe(thrown)}`);
+}
+
+/** The message of an error, as text without secrets. Never throws. */
+export function messageOf(error: Error): string {
+  return shortText(read(error, 'message')) ?? '';
+}
+
+/** The stack of what was thrown, as text without secrets. Never throws. */
+export function stackOf(thrown: unknown): string {
+  return String(toPlain(read(toError(thrown), 'stack')));
+}
+
+function shortText(value: unknown): string | undefined {
+  const plain = toPlain(value, SHORT);
+  return typeof plain === 'string' ? plain : JSON.stringify(plain);
 }

@@ -11,25 +11,21 @@ const LAST_WORD_IS_PASS = /(?:[^A-Za-z0-9](?:pass|PASS|Pass)|[a-z0-9]Pass)$/;
 /** In a query these are secrets too (OAuth, signed URLs, SAML, CAS). As fields of a log they are anything. */
 const SECRET_IN_QUERY = /^(?:code|key|ticket|assertion|samlresponse)$/;
 
-/** How often a value is decoded in search of a URL in it. One that is encoded more often is not shown. */
-const MAX_LEVELS = 4;
-
-/** JSON texts with secrets up to this many characters are shown without them; longer ones are not shown. */
-const MAX_JSON = 65_536;
+/** How often a name or value of a query may be percent-encoded. One that is encoded more often is not shown. */
+const MAX_ENCODINGS = 5;
 
 /** Whether a field, header or property of this name holds a secret, whatever its case and separators. */
 export function isSecretName(name: string): boolean {
   return SECRET.test(fold(name)) || LAST_WORD_IS_PASS.test(name);
 }
 
-function isSecretParameter(name: string): boolean {
-  const decoded = decodeAll(name);
-  return isSecretName(decoded) || SECRET_IN_QUERY.test(fold(decoded));
+/** Whether there is anything to hide: that a password is set, or not, is no secret. */
+export function isSecretValue(value: unknown): boolean {
+  return value !== undefined && value !== null && typeof value !== 'boolean' && typeof value !== 'function';
 }
 
 function fold(name: string): string {
-  const lower = name.toLowerCase();
-  return /[^a-z0-9]/.test(lower) ? lower.replace(/[^a-z0-9]/g, '') : lower;
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 /**
@@ -37,61 +33,58 @@ function fold(name: string): string {
  * that is a parameter's value, and a user with a password. Takes linear time, because clients choose the text.
  */
 export function redactUrl(url: string): string {
-  return redactLevel(url, MAX_LEVELS);
-}
-
-function redactLevel(url: string, levels: number): string {
   if (!/[=@%]/.test(url)) return url;
-  const withoutUser = url.includes('@') ? url.replace(/\/\/[^/?#\s"'<>]*@/g, `//${REDACTED}@`) : url;
-  return withoutUser.replace(/[^&]+/g, (parameter) => redactParameter(parameter, levels));
-}
-
-/** Up to the next `&`. What stands between other separators behind a secret may be the rest of it, if it has no name. */
-function redactParameter(parameter: string, levels: number): string {
-  if (!/[;?#]/.test(parameter)) return redactPiece(parameter, levels);
-  let wasSecret = false;
-  return parameter.replace(/[^;?#]+/g, (piece) => {
-    const shown = wasSecret && !piece.includes('=') ? REDACTED : redactPiece(piece, levels);
-    wasSecret = shown !== piece;
-    return shown;
+  const withoutUser = url.replace(/\/\/[^/?#\s"'<>]*@/g, `//${REDACTED}@`);
+  // What stands between other separators than & behind a secret may be the rest of it, if it has no name.
+  let isRest = false;
+  return withoutUser.replace(/([&;?#]?)([^&;?#]+)/g, (_, separator: string, piece: string) => {
+    isRest &&= separator !== '&' && !piece.includes('=');
+    const shown = isRest ? REDACTED : redactParameter(piece);
+    isRest ||= shown !== piece;
+    return separator + shown;
   });
 }
 
 /** One `name=value`, or a path. */
-function redactPiece(piece: string, levels: number): string {
+function redactParameter(piece: string): string {
   if (!/[=%]/.test(piece)) return piece;
   const parts = piece.split('=');
   const secret = parts.findIndex((part, at) => at < parts.length - 1 && isSecretParameter(part));
   if (secret !== -1) return `${parts.slice(0, secret + 1).join('=')}=${REDACTED}`;
   const start = piece.indexOf('=') + 1;
-  const value = piece.slice(start);
-  if (!/[%"\s+]/.test(value)) return piece;
+  return piece.slice(0, start) + (hasSecret(piece.slice(start)) ? REDACTED : piece.slice(start));
+}
+
+function isSecretParameter(name: string): boolean {
+  const decoded = decode(name);
+  return decoded === undefined || isSecretName(decoded) || SECRET_IN_QUERY.test(fold(decoded));
+}
+
+/** Whether a parameter's value is a URL, a query, JSON or a credential with a secret. */
+function hasSecret(value: string): boolean {
+  if (!/[%"\s+]/.test(value)) return false;
   const decoded = decode(value);
-  const isCredential = namesSecret(decoded) || /^bearer[ +]/i.test(decoded);
-  if (decoded === value && !isCredential) return piece;
-  const isHarmless = !isCredential && levels > 0 && redactLevel(decoded, levels - 1) === decoded;
-  return isHarmless ? piece : piece.slice(0, start) + REDACTED;
+  if (decoded === undefined || namesSecret(decoded) || /^bearer[ +]/i.test(decoded)) return true;
+  return decoded !== value && redactUrl(decoded) !== decoded;
 }
 
-/** Decodes ASCII only: names of secrets need no more, and nothing that a client sends makes it throw. */
-function decode(text: string): string {
-  if (!text.includes('%')) return text;
-  return text.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
+/**
+ * Decodes what is percent-encoded, as often as it is. ASCII only: names of secrets need no more, and nothing that a client
+ * sends makes it throw.
+ *
+ * @returns undefined where it is encoded more often than anybody means.
+ */
+function decode(text: string): string | undefined {
+  let decoded = text;
+  for (let round = 0; round <= MAX_ENCODINGS; round++) {
+    const before = decoded;
+    decoded = before.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    if (decoded === before) return decoded;
+  }
+  return undefined;
 }
-
-/** A name that is encoded more often than a URL in a URL stays as it is. */
-function decodeAll(name: string): string {
-  let decoded = decode(name);
-  for (let level = 0; level < MAX_LEVELS && decoded.includes('%'); level++) decoded = decode(decoded);
-  return decoded;
-}
-
-/** Most texts have nothing of what `redactText` looks for; the first of the two is the quicker one. */
-const MAYBE_SUSPECT = /[ =:[{\r]|^x-/i;
-const SUSPECT =
-  /[=\r]|:\/\/|:\s?\\*["']|^\s*[[{]|(?:basic|bearer|digest|negotiate) |authorization:|cookie:|(?:^|\n)x-/i;
 
 const CREDENTIALS = /\bbearer +[^\s"',]+|(?:^|\bauthorization: *)(?:basic|digest|negotiate) +\S.*$/gi;
 
@@ -105,8 +98,7 @@ const HTTP_SECRET = /^(?:(?:proxy-)?authorization|(?:set-)?cookie2?|x-[\w-]*)$/i
  * Authorization header.
  */
 export function redactText(text: string): string {
-  if (!MAYBE_SUSPECT.test(text) || !SUSPECT.test(text)) return text;
-  if (/^[\w.-]+=\S*$/.test(text)) return redactWord(text);
+  if (!/[ =:[{\r]/.test(text)) return text;
   const json = redactJson(text);
   if (json !== undefined) return json;
   const amongHeaders = text.includes('\r\n');
@@ -119,16 +111,13 @@ export function redactText(text: string): string {
 function redactLine(line: string, amongHeaders: boolean): string {
   const name = line.slice(0, Math.max(0, line.indexOf(':')));
   if ((amongHeaders || HTTP_SECRET.test(name)) && isSecretName(name)) return `${name}: ${REDACTED}`;
-  return redactNamed(line)
+  return redactQuoted(line)
     .replace(/\S+/g, redactWord)
-    .replace(CREDENTIALS, (found) => {
-      return `${found.slice(0, found.indexOf(' '))} ${REDACTED}`;
-    });
+    .replace(CREDENTIALS, (found) => `${found.slice(0, found.indexOf(' '))} ${REDACTED}`);
 }
 
 /** Quoted values behind their name, be it in the middle of a text. */
-function redactNamed(line: string): string {
-  if (!/["']/.test(line)) return line;
+function redactQuoted(line: string): string {
   let shown = '';
   let from = 0;
   for (const match of line.matchAll(NAMED)) {
@@ -136,15 +125,11 @@ function redactNamed(line: string): string {
     if (match.index < from || !isSecretName(name)) continue;
     const start = match.index + match[0].length;
     shown += line.slice(from, start) + REDACTED;
-    from = endOfQuote(line, start, quote);
+    let end = line.indexOf(quote, start);
+    while (end > start && line[end - 1] === '\\') end = line.indexOf(quote, end + 1);
+    from = end === -1 ? line.length : end;
   }
   return shown + line.slice(from);
-}
-
-function endOfQuote(line: string, start: number, quote: string): number {
-  let end = line.indexOf(quote, start);
-  while (end > start && line[end - 1] === '\\') end = line.indexOf(quote, end + 1);
-  return end === -1 ? line.length : end;
 }
 
 function redactWord(word: string): string {
@@ -157,11 +142,11 @@ function redactWord(word: string): string {
 function redactJson(text: string): string | undefined {
   if (!/^\s*(?:\{\s*"|\[\s*[[{"])/.test(text) || !namesSecret(text)) return undefined;
   try {
-    if (text.length <= MAX_JSON) return JSON.stringify(JSON.parse(text, redactProperty));
+    return JSON.stringify(JSON.parse(text, redactProperty));
   } catch {
     // Cut off, or no JSON after all.
+    return `[${text.length} characters with secrets]`;
   }
-  return `[${text.length} characters with secrets]`;
 }
 
 /** Also in JSON that is a string in JSON, where the quotes have backslashes. */
@@ -172,12 +157,6 @@ function namesSecret(json: string): boolean {
 }
 
 function redactProperty(this: unknown, name: string, value: unknown): unknown {
-  const isElement = Array.isArray(this);
-  if (!isElement && isSecretName(name) && isSecretValue(value)) return REDACTED;
+  if (!Array.isArray(this) && isSecretName(name) && isSecretValue(value)) return REDACTED;
   return typeof value === 'string' ? redactText(value) : value;
-}
-
-/** Whether there is anything to hide: that a password is set, or not, is no secret. */
-export function isSecretValue(value: unknown): boolean {
-  return value !== undefined && value !== null && typeof value !== 'boolean' && typeof value !== 'function';
 }

@@ -1,8 +1,7 @@
 /**
  * Measures the memory that the system has given to this process.
  *
- * Node opens a file for that, and throws where the process has no descriptor left: then it is the last known number. To
- * measure must not be what ends a process.
+ * Node opens a file for that, and throws where the process has no descriptor left: then the last known number counts.
  *
  * @returns a function that returns bytes, and never throws.
  */

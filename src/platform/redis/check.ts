@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RedisTarget } from '../config/redis-url.ts';
-import { toError } from '../observability/thrown.ts';
+import { toError } from '../observability/plain.ts';
 import type { RedisClient } from './client.ts';
 import { isLastingRefusal, isRefusal, publicReason } from './errors.ts';
 

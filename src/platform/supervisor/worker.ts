@@ -8,7 +8,7 @@ import type { ProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { RequestCounts } from '../lifecycle/connections.ts';
 import { keepInspectorClosed } from '../lifecycle/signals.ts';
 import type { Logger } from '../observability/logger.ts';
-import { describe } from '../observability/thrown.ts';
+import { describe } from '../observability/plain.ts';
 import { createHeartbeat, recordCpuProfile, takeHeapSnapshot } from './diagnostics.ts';
 import { isOurs, type Query, type ToPrimary, type ToWorker } from './messages.ts';
 

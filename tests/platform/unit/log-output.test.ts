@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { LogOutput } from '../../../src/platform/observability/log-output.ts';
-import { shortenLine } from '../../../src/platform/observability/shorten-line.ts';
+import { LogOutput, shortenLine } from '../../../src/platform/observability/log-output.ts';
 import { until } from '../../support/caches.ts';
 
 let files = 0;

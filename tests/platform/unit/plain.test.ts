@@ -2,8 +2,12 @@ import { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http
 import { Socket } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
-import { toPlain } from '../../../src/platform/observability/plain.ts';
-import { describe as describeThrown, stackOf, toError } from '../../../src/platform/observability/thrown.ts';
+import {
+  describe as describeThrown,
+  stackOf,
+  toError,
+  toPlain,
+} from '../../../src/platform/observability/plain.ts';
 
 class Money {
   readonly #cents = 1250;

@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { toError } from '../../observability/thrown.ts';
+import { toError } from '../../observability/plain.ts';
 import { HttpError, problemJson } from '../errors.ts';
 import { errorPage } from '../html.ts';
 import { normalizeError } from '../normalize-error.ts';
