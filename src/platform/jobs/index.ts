@@ -1,2 +1,2 @@
 export type { Job } from './job.ts';
-export { JobRunner, type JobParts } from './runner.ts';
+export { JobRunner } from './runner.ts';

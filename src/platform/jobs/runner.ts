@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Counter, Histogram, type Registry } from 'prom-client';
-import { outageLog } from '../observability/outage-log.ts';
 import type { Logger } from '../observability/logger.ts';
+import { outageLog } from '../observability/outage-log.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { claimRun, type Lease } from './cluster-lock.ts';
-import { assertJobs, type Job } from './job.ts';
+import { assertJob, type Job } from './job.ts';
 
-/** Until a job that could not ask Redis tries again, in milliseconds; less where the job runs more often. */
+/** Until a job that could not reach Redis tries again, in milliseconds; less where the job runs more often. */
 const RETRY_MS = 5000;
 
 /** From a quick look into memory to a long report. */
 const DURATION_BUCKETS_SECONDS = [0.01, 0.1, 1, 10, 60, 600];
 
-export interface JobParts {
+interface JobParts {
   /** Where a job that runs once over all processes has its lock; undefined: this process is the only one. */
   readonly redis: RedisConnection | undefined;
   readonly prefix: string;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** Whether the process is about to stop: no run starts any more. */
-  readonly isDraining?: () => boolean;
+  /** Whether the process is about to stop: no further run starts. */
+  readonly isDraining: () => boolean;
 }
 
 /** Runs jobs, each on its own schedule, until it is stopped. A job's runs never overlap. */
@@ -52,9 +52,14 @@ export class JobRunner {
     });
   }
 
+  /** The jobs that were added. */
+  get list(): readonly Job[] {
+    return this.#jobs;
+  }
+
   /** @throws {Error} when a job has no proper name or period, or the name of another one. */
   add(job: Job): void {
-    assertJobs([...this.#jobs, job]);
+    assertJob(job, this.#jobs);
     this.#jobs.push(job);
   }
 
@@ -70,34 +75,30 @@ export class JobRunner {
    * @param deadline - fires when there is no more time.
    */
   async stop(deadline: AbortSignal): Promise<void> {
+    const reason = new Error('the process stops');
     const abort = () => {
-      this.#deadline.abort(new Error('the process stops'));
+      this.#deadline.abort(reason);
     };
-    deadline.addEventListener('abort', abort);
+    deadline.addEventListener('abort', abort, { once: true });
     if (deadline.aborted) abort();
-    this.#stopping.abort(new Error('the process stops'));
+    this.#stopping.abort(reason);
     await Promise.all(this.#schedules);
-    deadline.removeEventListener('abort', abort);
   }
 
   async #schedule(job: Job): Promise<void> {
     const { signal } = this.#stopping;
-    const { isDraining = () => false } = this.#parts;
     const log = outageLog(this.#parts.logger.child({ job: job.name }), {
       failed: 'job waits for redis',
       worked: 'job runs again',
     });
-    while (!signal.aborted && !isDraining()) {
-      const waitMs = await this.#turn(job).then(
-        (ms) => {
-          log.worked();
-          return ms;
-        },
-        (error: unknown) => {
-          log.failed(error);
-          return Math.min(RETRY_MS, job.every * 1000);
-        },
-      );
+    while (!signal.aborted && !this.#parts.isDraining()) {
+      let waitMs = Math.min(RETRY_MS, job.every * 1000);
+      try {
+        waitMs = await this.#turn(job);
+        log.worked();
+      } catch (error) {
+        log.failed(error);
+      }
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
@@ -106,7 +107,7 @@ export class JobRunner {
    * Runs the job if it is due.
    *
    * @returns milliseconds until it may be due again.
-   * @throws what ioredis throws when Redis cannot say whether it is due.
+   * @throws what ioredis throws when Redis cannot be asked whether it is due.
    */
   async #turn(job: Job): Promise<number> {
     const everyMs = job.every * 1000;
@@ -115,8 +116,8 @@ export class JobRunner {
     if (redis === undefined || job.once === 'process') await this.#run(job);
     else {
       const claimed = await claimRun(redis.client, `${prefix}job:${job.name}`, everyMs);
-      if ('waitMs' in claimed) {
-        if (claimed.waitMs > 0) return claimed.waitMs;
+      if (typeof claimed === 'number') {
+        if (claimed > 0) return claimed;
         this.#runs.inc({ job: job.name, outcome: 'skipped' });
         return everyMs;
       }
@@ -133,7 +134,7 @@ export class JobRunner {
     const { logger } = this.#parts;
     const fence = lease?.fence ?? ++this.#started;
     const stop = job.onStop === 'wait' ? this.#deadline.signal : this.#stopping.signal;
-    const signal = AbortSignal.any([stop, ...(lease ? [lease.lost] : [])]);
+    const signal = AbortSignal.any(lease ? [stop, lease.lost] : [stop]);
     const end = this.#duration.startTimer({ job: job.name });
     let outcome = 'done';
     try {
