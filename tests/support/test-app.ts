@@ -1,27 +1,18 @@
-import type { Express } from 'express';
 import { createApp } from '../../src/app.ts';
 import type { Config } from '../../src/config.ts';
 import type { Job } from '../../src/platform/jobs/index.ts';
-import { Lifecycle } from '../../src/platform/lifecycle/lifecycle.ts';
-import { ShutdownHooks } from '../../src/platform/lifecycle/shutdown-hooks.ts';
+import { openApp, type OpenApp } from '../../src/platform/lifecycle/index.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
-import { createMetrics, type Metrics } from '../../src/platform/observability/metrics.ts';
-import { openStores } from '../../src/platform/stores/open.ts';
-import type { Stores } from '../../src/platform/stores/open.ts';
 import { testConfig } from './config.ts';
 import { LogLines } from './http.ts';
 
 /** A whole app, with everything a test may want to look at. */
-export interface TestApp {
-  readonly app: Express;
+export interface TestApp extends Pick<OpenApp, 'app' | 'lifecycle' | 'metrics' | 'stores'> {
   readonly config: Config;
   readonly log: LogLines;
-  readonly metrics: Metrics;
-  readonly stores: Stores;
-  readonly lifecycle: Lifecycle;
   /** They don't run by themselves. */
   readonly jobs: readonly Job[];
-  close(): Promise<void>;
+  close(): Promise<unknown>;
 }
 
 /** Makes the app as src/server.ts does, ready and not listening. `env` is added to the test configuration. */
@@ -29,24 +20,13 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
   const config = testConfig({ LOG_LEVEL: 'info', ...env });
   const log = new LogLines();
   const logger = createLogger(config, log);
-  const lifecycle = new Lifecycle();
-  const metrics = createMetrics({ defaults: false });
-  const stores = await openStores(config, logger, metrics);
-  const hooks = new ShutdownHooks(logger);
-  const jobs: Job[] = [];
-  const app = await createApp({
+  const opened = await openApp({ config, logger }, createApp, { processMetrics: false });
+  opened.lifecycle.markReady();
+  return {
+    ...opened,
     config,
-    logger,
-    lifecycle,
-    metrics,
-    stores,
-    addJob: (job) => jobs.push(job),
-    onShutdown: hooks.add.bind(hooks),
-  });
-  lifecycle.markReady();
-  const close = async () => {
-    await hooks.run(5000);
-    await stores.close();
+    log,
+    jobs: opened.jobs.list,
+    close: () => opened.close(AbortSignal.timeout(5000)),
   };
-  return { app, config, log, metrics, stores, lifecycle, jobs, close };
 }

@@ -6,7 +6,7 @@ import type { PlatformConfig } from '../config/settings.ts';
 import { logCrashes, printNow } from '../observability/crash.ts';
 import { createLogger, type Logger } from '../observability/logger.ts';
 
-/** What every process has from its first moment. */
+/** What every process has from its start. */
 export interface Boot<Config = PlatformConfig> {
   readonly config: Config;
   readonly logger: Logger;
@@ -16,14 +16,14 @@ export interface Boot<Config = PlatformConfig> {
   readonly workerEnv: Readonly<Record<string, string>>;
 }
 
-/** Takes the configuration; if it is wrong, prints each problem on stderr and exits with 78. */
+/** Takes the configuration; where it is wrong, prints each problem on stderr and exits with 78. */
 export function boot<Config extends PlatformConfig>(report: ConfigReport<Config>): Boot<Config> {
   const { config, problems, dotenv, workerEnv } = report;
   if (problems.length > 0) exitOnBadConfig(problems);
   if (config.DEBUG) debug.enable(config.DEBUG);
   const logger = createLogger(config);
   logCrashes(logger);
-  // The primary has said it.
+  // The primary has logged it.
   if (loadProcessManagerEnv().workerSlot === undefined) announce(report, logger);
   return { config, logger, dotenv: dotenv.found ? dotenv.path : `none (no ${dotenv.path})`, workerEnv };
 }

@@ -1,33 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformConfig } from '../config/settings.ts';
+import type { Logger } from '../observability/logger.ts';
 import type { Connections } from './connections.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { Logger } from '../observability/logger.ts';
-
-export type DrainTimes = Pick<
-  PlatformConfig,
-  'DRAIN_DELAY_SECONDS' | 'LINGER_SECONDS' | 'DRAIN_TIMEOUT_SECONDS'
->;
 
 export interface DrainParts {
   readonly connections: Connections;
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
-  readonly times: DrainTimes;
+  readonly times: Pick<PlatformConfig, 'DRAIN_DELAY_SECONDS' | 'LINGER_SECONDS' | 'DRAIN_TIMEOUT_SECONDS'>;
 }
 
-/** How often a drain looks whether it is done. */
+/** How often a drain checks whether it is done, in milliseconds. */
 const POLL_MS = 25;
 
-/** How long a process that was told twice still takes. */
+/** How long a process may take after a second signal, in milliseconds. */
 export const FORCED_MS = 2000;
 
 /**
- * The way out of a process that serves HTTP, without losing a request:
+ * Stops a process that serves HTTP without losing a request:
  *
- * 1. `/readyz` fails, so that balancers look elsewhere; DRAIN_DELAY_SECONDS for those that only poll.
- * 2. The listener closes. Connections stay, and every answer on them says "Connection: close", for LINGER_SECONDS: a
- *    client that is about to send on an idle connection gets its answer, and the news, instead of a reset.
+ * 1. `/readyz` fails, so that balancers choose other processes; DRAIN_DELAY_SECONDS for those that only poll.
+ * 2. The listener closes. Connections stay, and every response on them has "Connection: close", for LINGER_SECONDS: a
+ *    client that is about to send on an idle connection gets a response instead of a reset.
  * 3. Idle connections close, again and again, until no request is in flight.
  * 4. At DRAIN_TIMEOUT_SECONDS what is left is cut.
  */
@@ -43,8 +38,8 @@ export class Drain {
   /**
    * Begins to drain; a second call waits for the same drain.
    *
-   * @param options.delay - whether DRAIN_DELAY_SECONDS counts; not where others go on serving in this one's place.
-   * @returns whether every request was answered: false when some had to be cut at the deadline.
+   * @param options.delay - whether DRAIN_DELAY_SECONDS counts; not where others go on serving in place of this process.
+   * @returns whether every request got its response: false when some had to be cut at the deadline.
    */
   start(reason: string, { delay = true } = {}): Promise<boolean> {
     return (this.#running ??= this.#drain(reason, delay));
@@ -85,7 +80,7 @@ export class Drain {
     return cut === 0;
   }
 
-  /** Waits, but not past a deadline that a second signal has drawn nearer. */
+  /** Waits, but not past the deadline, which a second signal may have made earlier. */
   async #wait(milliseconds: number): Promise<void> {
     const until = performance.now() + milliseconds;
     while (performance.now() < Math.min(until, this.#deadline)) await sleep(POLL_MS);

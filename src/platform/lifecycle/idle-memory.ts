@@ -23,16 +23,16 @@ export function releaseIdleMemory({ seconds, logger }: { seconds: number; logger
   if (seconds === 0) return;
   let last = performance.eventLoopUtilization();
   const residentBytes = residentMemory();
-  let leftBytes = 0;
+  let residualBytes = 0;
   const check = () => {
     const current = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(current, last);
     last = current;
     const before = residentBytes();
-    if (utilization >= MAX_UTILIZATION || before - leftBytes < MIN_GROWTH_BYTES) return;
+    if (utilization >= MAX_UTILIZATION || before - residualBytes < MIN_GROWTH_BYTES) return;
     collectGarbage();
-    leftBytes = residentBytes();
-    logger.debug({ rssBytes: { before, after: leftBytes } }, 'idle memory given back');
+    residualBytes = residentBytes();
+    logger.debug({ rssBytes: { before, after: residualBytes } }, 'idle memory given back');
   };
   setInterval(check, seconds * 1000).unref();
 }

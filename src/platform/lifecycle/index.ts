@@ -1,4 +1,4 @@
 export type { Lifecycle } from './lifecycle.ts';
-export type { AppParts } from './app-parts.ts';
+export { openApp, type AppParts, type OpenApp } from './app-parts.ts';
 export { startServer } from './serve.ts';
-export type { ShutdownHook } from './shutdown-hooks.ts';
+export type { ShutdownHook } from './shutdown.ts';

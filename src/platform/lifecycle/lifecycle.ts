@@ -7,9 +7,18 @@ export class Lifecycle {
   readonly #closing = new AbortController();
   readonly #checks = new Map<string, () => boolean>();
 
+  get phase(): Phase {
+    return this.#phase;
+  }
+
   /** What `/readyz` reports by name beside the phase: whether each of the app's own stores is up. */
   get checks(): ReadonlyMap<string, () => boolean> {
     return this.#checks;
+  }
+
+  /** Fires when responses without an end of their own (event streams) must end, so that the process can exit. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
   }
 
   /**
@@ -20,15 +29,6 @@ export class Lifecycle {
    */
   addCheck(name: string, isUp: () => boolean): void {
     this.#checks.set(name, isUp);
-  }
-
-  get phase(): Phase {
-    return this.#phase;
-  }
-
-  /** Fires when answers without an end of their own (event streams) must end, so that the process can leave. */
-  get closing(): AbortSignal {
-    return this.#closing.signal;
   }
 
   /** Without effect once the process drains: a start that ends late must not undo the stop. */

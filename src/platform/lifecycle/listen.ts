@@ -9,18 +9,13 @@ import type { Logger } from '../observability/logger.ts';
 export interface ListenAddress {
   readonly host: string | undefined;
   readonly port: number;
-  /** A socket that listens already, of systemd's; then the others don't matter. */
+  /** A socket of systemd's, which listens already; then the others don't matter. */
   readonly fd?: number | undefined;
 }
 
-/** The variables that say where, for messages. */
-export interface ListenNames {
-  readonly host: string;
-  readonly port: string;
-}
-
-const APP: ListenNames = { host: 'HOST', port: 'PORT' };
-const ADMIN: ListenNames = { host: 'ADMIN_HOST', port: 'ADMIN_PORT' };
+/** The variables that set it, for messages. */
+const APP = { host: 'HOST', port: 'PORT' };
+const ADMIN = { host: 'ADMIN_HOST', port: 'ADMIN_PORT' };
 
 /**
  * Listens, and resolves when connections are accepted.
@@ -46,8 +41,8 @@ export async function listen(server: Server, address: ListenAddress, names = APP
 }
 
 /**
- * Listens where ADMIN_HOST and ADMIN_PORT say, if they do. In development a second app on this host gets a free port, where
- * both have the default.
+ * Listens where ADMIN_HOST and ADMIN_PORT say, unless ADMIN_PORT is 0. In development a second app on this host gets a free
+ * port where both have the default.
  *
  * @param options.offset - is added to the port, where several processes have one each.
  */
@@ -89,7 +84,7 @@ function isTaken(error: unknown): boolean {
 function explain(
   { code = 'error' }: NodeJS.ErrnoException,
   { host = '*', port, fd }: ListenAddress,
-  names: ListenNames,
+  names: typeof APP,
 ): string {
   if (fd !== undefined) return `can't listen on the socket that systemd handed over (${code})`;
   const where = `can't listen on ${host}:${port} (${code})`;

@@ -1,5 +1,4 @@
 import type { Express } from 'express';
-import type { AppParts } from './app-parts.ts';
 import type { ConfigReport } from '../config/define-config.ts';
 import { projectPath } from '../config/paths.ts';
 import { loadProcessManagerEnv, type ProcessManagerEnv } from '../config/process-manager-env.ts';
@@ -7,19 +6,19 @@ import type { PlatformConfig } from '../config/settings.ts';
 import { observeResponse } from '../http/route-metrics.ts';
 import { createHttpServer } from '../http/server.ts';
 import { createAdminServer } from '../observability/admin.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { joinCluster } from '../supervisor/worker.ts';
+import { openApp, type AppParts } from './app-parts.ts';
 import { boot, exitOnBadStart, type Boot } from './boot.ts';
 import { Connections } from './connections.ts';
-import { Shutdown } from './shutdown.ts';
 import { Drain } from './drain.ts';
-import { Lifecycle } from './lifecycle.ts';
 import { releaseIdleMemory } from './idle-memory.ts';
 import { describeAddress, listen, listenForMetrics } from './listen.ts';
-import { createMetrics, type Metrics } from '../observability/metrics.ts';
-import { JobRunner } from '../jobs/runner.ts';
-import { ShutdownHooks } from './shutdown-hooks.ts';
+import { Shutdown } from './shutdown.ts';
 import { onStopRequest } from './signals.ts';
-import { joinCluster } from '../supervisor/worker.ts';
-import { openStores } from '../stores/open.ts';
+
+/** Where development keeps its sessions over a restart. */
+const DEVELOPMENT_SESSIONS_FILE = projectPath('node_modules', '.cache', 'development-sessions.json');
 
 /**
  * Runs one process: configuration → stores → app → listen → drain. Development, PM2 and Kubernetes run this, and the
@@ -39,15 +38,15 @@ async function start<Config extends PlatformConfig>(
 ): Promise<void> {
   const { config, logger, dotenv } = booted;
   const managerEnv = loadProcessManagerEnv();
-  const { app, lifecycle, metrics, hooks, jobs } = await build(booted, createApp);
+  const options = { sessionsFile: DEVELOPMENT_SESSIONS_FILE };
+  const { app, lifecycle, metrics, jobs, close } = await openApp(booted, createApp, options);
   const server = createHttpServer(app, config, logger);
   const connections = new Connections(server, observeResponse(metrics));
-  const drain = new Drain({ connections, lifecycle, logger, times: config });
 
   const shutdown = new Shutdown({
-    drain,
+    drain: new Drain({ connections, lifecycle, logger, times: config }),
     logger,
-    hooks,
+    close,
     graceMs: config.KILL_GRACE_SECONDS * 500,
     exit: (code) => (primary ? primary.exit(code) : process.exit(code)),
   });
@@ -62,54 +61,18 @@ async function start<Config extends PlatformConfig>(
   });
   if (!primary) onStopRequest(stop, force);
 
-  await serveMetrics({ config, logger }, managerEnv, metrics);
+  await serveMetrics(booted, managerEnv, metrics);
   const place = { host: config.HOST, port: config.PORT, fd: managerEnv.listenFd };
-  const address = await shutdown.unlessLeaving(() => listen(server, place));
+  const address = await shutdown.unlessBegun(() => listen(server, place));
   if (!address) return;
   lifecycle.markReady();
-  const { port } = address;
-  const facts = { port, env: config.NODE_ENV, store: config.STORE, dotenv };
+  const facts = { port: address.port, env: config.NODE_ENV, store: config.STORE, dotenv };
   logger.info(facts, `listening on ${describeAddress(address)}`);
   await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
   jobs.start();
   releaseIdleMemory({ seconds: config.IDLE_MEMORY_SECONDS, logger });
-}
-
-/** Where development keeps its sessions over a restart. */
-const DEVELOPMENT_SESSIONS_FILE = projectPath('node_modules', '.cache', 'development-sessions.json');
-
-/** Opens the stores, and has the app made. */
-async function build<Config extends PlatformConfig>(
-  { config, logger }: Boot<Config>,
-  createApp: (parts: AppParts<Config>) => Promise<Express>,
-) {
-  const lifecycle = new Lifecycle();
-  const metrics = createMetrics();
-  const stores = await openStores(config, logger, metrics, { sessionsFile: DEVELOPMENT_SESSIONS_FILE });
-  const hooks = new ShutdownHooks(logger);
-  hooks.add('stores', () => stores.close());
-  const { registry } = metrics;
-  const jobs = new JobRunner({
-    redis: stores.redis,
-    prefix: config.REDIS_KEY_PREFIX,
-    logger,
-    registry,
-    isDraining: () => lifecycle.phase === 'draining',
-  });
-  const app = await createApp({
-    config,
-    logger,
-    lifecycle,
-    metrics,
-    stores,
-    addJob: jobs.add.bind(jobs),
-    onShutdown: hooks.add.bind(hooks),
-  });
-  // Added last, so it runs first: a job may use whatever the app has opened.
-  hooks.add('jobs', (signal) => jobs.stop(signal));
-  return { app, lifecycle, metrics, hooks, jobs };
 }
 
 /** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */

@@ -1,6 +1,6 @@
 /**
- * The same request again within so many milliseconds is the same wish: on Ctrl-C the terminal signals the whole process
- * group, and npm then passes on what it got.
+ * A signal again within this time, in milliseconds, is an echo: on Ctrl-C the terminal signals the whole process group, and
+ * npm then passes on what it got.
  */
 export const ECHO_MS = 300;
 
@@ -8,8 +8,8 @@ export const ECHO_MS = 300;
  * Calls back when the process is asked to stop: SIGTERM (systemd, Docker, Kubernetes), SIGINT (Ctrl-C, PM2), SIGHUP (the
  * terminal is gone), and PM2's `shutdown` message (where there are no signals).
  *
- * @param stop - the first time, with what asked.
- * @param force - each further time.
+ * @param stop - called the first time, with the signal's name.
+ * @param force - called each further time.
  */
 export function onStopRequest(stop: (reason: string) => void, force: () => void): void {
   let lastAt: number | undefined;

@@ -1,11 +1,17 @@
 import { expect, test } from '@jest/globals';
-import { ShutdownHooks } from '../../../src/platform/lifecycle/shutdown-hooks.ts';
+import { runHooks, type NamedHook, type ShutdownHook } from '../../../src/platform/lifecycle/shutdown.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { LogLines } from '../../support/http.ts';
 
 function hooksWithLog() {
   const log = new LogLines();
-  return { log, hooks: new ShutdownHooks(createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log)) };
+  const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
+  const list: NamedHook[] = [];
+  const hooks = {
+    add: (name: string, hook: ShutdownHook) => list.push([name, hook]),
+    run: (timeoutMs: number) => runHooks(list, AbortSignal.timeout(timeoutMs), logger),
+  };
+  return { log, hooks };
 }
 
 test('runs the hooks one after the other, the last one added first', async () => {
@@ -37,7 +43,7 @@ test.each<[string, () => unknown]>([
     },
   ],
   ['rejects', () => Promise.reject(new Error('broken'))],
-])('a hook that %s is logged, and the others run', async (_how, broken) => {
+])('logs a hook that %s, and runs the others', async (_how, broken) => {
   const { hooks, log } = hooksWithLog();
   let isClosed = false;
   hooks.add('database', () => {
@@ -55,26 +61,26 @@ test.each<[string, () => unknown]>([
   ]);
 });
 
-test('a hook that never ends is left behind at the deadline, and those after it get one turn', async () => {
+test('leaves a hook that never ends at the deadline, and gives those after it one turn', async () => {
   const { hooks, log } = hooksWithLog();
-  const told: boolean[] = [];
+  const aborted: boolean[] = [];
   hooks.add('also stuck', () => new Promise(() => undefined));
   hooks.add('quick', (signal) => {
-    told.push(signal.aborted);
+    aborted.push(signal.aborted);
   });
   hooks.add('stuck', (signal) => {
-    signal.addEventListener('abort', () => told.push(signal.aborted));
+    signal.addEventListener('abort', () => aborted.push(signal.aborted));
     return new Promise(() => undefined);
   });
   expect(await hooks.run(20)).toBe(false);
-  expect(told).toEqual([true, true]);
+  expect(aborted).toEqual([true, true]);
   expect(log.lines.map(({ name, msg }) => [name, msg])).toEqual([
     ['stuck', 'shutdown hook took too long'],
     ['also stuck', 'shutdown hook took too long'],
   ]);
 });
 
-test('a second run finds nothing left to do', async () => {
+test('finds nothing left to do in a second run', async () => {
   const { hooks } = hooksWithLog();
   let runs = 0;
   hooks.add('database', () => ++runs);
