@@ -173,7 +173,7 @@ export class LogOutput implements DestinationStream {
  *
  * It opens a descriptor of its own where Linux can open the output again. A socket can't be opened (systemd's journal),
  * nor can the pipe of another user. Not to wait is then a state that all who have the descriptor share, and that any Node
- * process that starts or ends with it undoes. So it is looked at before each write.
+ * process that starts or ends with it undoes. So it is checked before each write.
  */
 export class Output {
   readonly isFile: boolean;
@@ -258,16 +258,11 @@ function stopWaiting(fd: number): void {
   }
 }
 
-/** What is tried one after the other: how much of a line is kept. */
-const ATTEMPTS = [
-  { depth: 7, breadth: 100, length: 2000 },
-  { depth: 5, breadth: 20, length: 400 },
-  { depth: 3, breadth: 10, length: 100 },
-  { depth: 0, breadth: 0, length: 100 },
-];
+/** The sizes for `toPlain` that are tried one after the other: a character may take six bytes in JSON. */
+const SHORTER_SIZES = [2000, 700, 200];
 
 /**
- * Makes a log line as short as it must be, by leaving out what is deep, long or much. It stays one JSON object, with
+ * Makes a log line as short as it must be, by leaving out what is long or much. It stays one JSON object, with
  * `"shortened": true`.
  *
  * @param maxBytes - its length in bytes, at least 1,000.
@@ -277,10 +272,14 @@ export function shortenLine(line: string, maxBytes: number): string | undefined 
   const record = parse(line);
   if (!record) return undefined;
   const { level, time, pid, reqId, msg, ...fields } = record;
-  for (const limits of ATTEMPTS) {
-    const plain = (value: unknown) => toPlain(value, { ...limits, size: 100_000 });
-    const head = { level: plain(level), time: plain(time), pid: plain(pid), reqId: plain(reqId) };
-    const shorter = { ...head, ...(plain(fields) as object), shortened: true, msg: plain(msg) };
+  for (const size of SHORTER_SIZES) {
+    const head = toPlain({ level, time, pid, reqId }, 1000) as object;
+    const shorter = {
+      ...head,
+      ...(toPlain(fields, size) as object),
+      shortened: true,
+      msg: toPlain(msg, size),
+    };
     const text = `${JSON.stringify(shorter)}\n`;
     if (Buffer.byteLength(text) <= maxBytes) return text;
   }

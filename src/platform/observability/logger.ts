@@ -153,50 +153,42 @@ function withPlainResults({ serializers = {}, ...options }: ChildLoggerOptions):
   return { ...options, serializers: Object.fromEntries(plain) as typeof serializers };
 }
 
-function openStdout(format: PlatformConfig['LOG_FORMAT']): DestinationStream {
-  const pretty = format === 'pretty' ? loadPretty() : undefined;
-  if (pretty) return prettyOutput(pretty);
-  const { pm2LogFile } = loadProcessManagerEnv();
-  return pm2LogFile === undefined ? new LogOutput(1) : openPm2Log(pm2LogFile);
-}
-
 /**
- * PM2 takes what goes through `process.stdout`, which the end of the process cuts off, and the reason for it with it; a
- * cluster instance's real stdout is PM2's own. So lines go to PM2's file, as they would to stdout, and to PM2 for those
- * who look at `pm2 logs` right now.
+ * The log's output: stdout, but under PM2 its log file. PM2 takes what goes through `process.stdout`, which the end of the
+ * process cuts off, and the reason for it with it; a cluster instance's real stdout is PM2's own. So lines go to PM2's
+ * file, as they would to stdout, and to PM2 for those who run `pm2 logs`.
  */
-function openPm2Log(file: string): DestinationStream {
-  // eslint-disable-next-line n/no-sync -- at the start
+function openStdout(format: PlatformConfig['LOG_FORMAT']): DestinationStream {
+  // Only the text is pino-pretty's: its own way to stdout waits for the reader.
+  const pretty = format === 'pretty' ? loadPretty()?.({ colorize: isatty(1), ignore: 'pid' }) : undefined;
+  const { pm2LogFile } = loadProcessManagerEnv();
+  if (pretty === undefined && pm2LogFile === undefined) return new LogOutput(1);
+  const output = new LogOutput(pretty || pm2LogFile === undefined ? 1 : openLogFile(pm2LogFile));
+  return {
+    write: (line) => {
+      output.write(pretty ? pretty(line) : line);
+      if (!pretty && process.connected)
+        process.send?.({ type: 'log:out', data: line }, undefined, {}, () => undefined);
+    },
+  };
+}
+
+/* eslint-disable n/no-sync -- at the start */
+function openLogFile(file: string): number {
   mkdirSync(dirname(file), { recursive: true });
-  // eslint-disable-next-line n/no-sync -- as above
-  const output = new LogOutput(openSync(file, 'a'));
-  return {
-    write: (line) => {
-      output.write(line);
-      if (process.connected) process.send?.({ type: 'log:out', data: line }, undefined, {}, () => undefined);
-    },
-  };
+  return openSync(file, 'a');
 }
+/* eslint-enable n/no-sync */
 
-/** Only the text is pino-pretty's: its own way to stdout waits for the reader. */
-function prettyOutput({ prettyFactory }: PinoPretty): DestinationStream {
-  const pretty = prettyFactory({ colorize: isatty(1), ignore: 'pid' });
-  const output = new LogOutput(1);
-  return {
-    write: (line) => {
-      output.write(pretty(line));
-    },
-  };
-}
-
-interface PinoPretty {
-  readonly prettyFactory: (options: object) => (line: string) => string;
-}
+type PrettyFactory = (options: object) => (line: string) => string;
 
 /** pino-pretty is a devDependency: a host without it gets JSON. */
-function loadPretty(): PinoPretty | undefined {
+function loadPretty(): PrettyFactory | undefined {
   try {
-    return createRequire(import.meta.url)('pino-pretty') as PinoPretty;
+    const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as {
+      prettyFactory: PrettyFactory;
+    };
+    return prettyFactory;
   } catch {
     return undefined;
   }

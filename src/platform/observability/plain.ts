@@ -5,25 +5,15 @@ import type * as v from 'valibot';
 import { problemOf } from '../config/schemas.ts';
 import { isSecretName, isSecretValue, REDACTED, redactText } from './redact.ts';
 
-/** How much of a value is kept. */
-export interface PlainLimits {
-  /** Objects in objects. */
-  readonly depth: number;
-  /** Entries of one object or array. */
-  readonly breadth: number;
-  /** Characters of one text. */
-  readonly length: number;
-  /** Characters altogether, where each value counts as `VALUE_SIZE` more. */
-  readonly size: number;
-}
+/** How many objects in objects are kept, and how many entries of each, and how many characters of one text. */
+const MAX_DEPTH = 7;
+const MAX_BREADTH = 100;
+const MAX_LENGTH = 8192;
 
 /** Enough for an HTTP client's error with its request and response, and a few causes below it. */
-const LIMITS: PlainLimits = { depth: 7, breadth: 100, length: 8192, size: 100_000 };
+const MAX_SIZE = 100_000;
 
-/** For something thrown, in one short text. */
-const SHORT: PlainLimits = { depth: 2, breadth: 10, length: 1000, size: 4096 };
-
-/** So that many small values are limited, too. */
+/** What each value counts beside the characters of its text, so that many small ones are limited, too. */
 const VALUE_SIZE = 64;
 
 /** A longer text is cut before it is searched for secrets, in characters. */
@@ -43,21 +33,20 @@ type Entry = readonly [name: string, value: unknown];
  * - Errors keep their type, message, stack, `cause`, `errors` and own properties. Of Node's requests and responses the
  *   first line and the headers are kept.
  *
- * @param limits - what exceeds them is cut, and marked as cut.
+ * @param size - how much of it is kept, in characters and `VALUE_SIZE` per value. What is cut is marked as cut.
  */
-export function toPlain(value: unknown, limits: PlainLimits = LIMITS): unknown {
-  return new PlainCopy(limits).of(value, 0);
+export function toPlain(value: unknown, size = MAX_SIZE): unknown {
+  return new PlainCopy(size).of(value, 0);
 }
 
 class PlainCopy {
-  readonly #limits: PlainLimits;
-  /** The objects around the one that is looked at. */
+  /** The objects around the current one. */
   readonly #around = new Set<object>();
+  /** What is left of the size. */
   #room: number;
 
-  constructor(limits: PlainLimits) {
-    this.#limits = limits;
-    this.#room = limits.size;
+  constructor(size: number) {
+    this.#room = size;
   }
 
   of(value: unknown, depth: number): unknown {
@@ -82,7 +71,7 @@ class PlainCopy {
 
   #text(text: string): string {
     const shown = redactText(text.length > MAX_SEARCHED ? text.slice(0, MAX_SEARCHED) : text);
-    const room = Math.max(0, Math.min(this.#limits.length, this.#room));
+    const room = Math.max(0, Math.min(MAX_LENGTH, this.#room));
     this.#room -= Math.min(shown.length, room);
     const isWhole = shown.length <= room && text.length <= MAX_SEARCHED;
     return isWhole ? shown : `${shown.slice(0, room)}… (${text.length} characters)`;
@@ -92,9 +81,9 @@ class PlainCopy {
     if (this.#around.has(value)) return '[circular]';
     try {
       this.#around.add(value);
-      if (depth > this.#limits.depth || this.#room < 0) return this.#text(summaryOf(value));
+      if (depth > MAX_DEPTH || this.#room < 0) return this.#text(summaryOf(value));
       if (Array.isArray(value)) return this.#array(value, value.length, depth);
-      if (types.isSet(value)) return this.#array(firstOf(value, this.#limits.breadth), value.size, depth);
+      if (types.isSet(value)) return this.#array(firstOf(value, MAX_BREADTH), value.size, depth);
       if (types.isBoxedPrimitive(value)) return this.of(value.valueOf(), depth);
       const content = isError(value) || !isPlainObject(value) ? contentOf(value) : undefined;
       if (typeof content === 'string') return this.#text(content);
@@ -114,7 +103,7 @@ class PlainCopy {
     let json: unknown;
     try {
       json = Reflect.apply(toJSON, value, ['']);
-      // One that is async and fails: nobody else has its promise.
+      // An async one may reject, and no other code has its promise.
       if (types.isPromise(json)) json.catch(() => undefined);
     } catch {
       return undefined;
@@ -134,7 +123,7 @@ class PlainCopy {
     let count = 0;
     for (const [name, value] of entries) {
       if (value === undefined || typeof value === 'function') continue;
-      if (count++ === this.#limits.breadth || this.#room < 0) {
+      if (count++ === MAX_BREADTH || this.#room < 0) {
         plain['…'] = 'and more';
         break;
       }
@@ -148,7 +137,7 @@ class PlainCopy {
   /** In lists of headers, of arguments and of pairs, a value stands behind its name. */
   #array(array: readonly unknown[], size: number, depth: number): unknown[] {
     const plain: unknown[] = [];
-    const length = Math.min(array.length, this.#limits.breadth);
+    const length = Math.min(array.length, MAX_BREADTH);
     for (let index = 0; index < length && this.#room >= 0; index++) {
       const element = read(array, index);
       const before = read(array, index - 1);
@@ -264,7 +253,7 @@ function summaryOf(value: object): string {
   return `[${classOf(value)}]`;
 }
 
-/** Made by braces or without a prototype, in whatever realm. */
+/** Made by braces or without a prototype, in any realm. */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -310,6 +299,6 @@ export function stackOf(thrown: unknown): string {
 }
 
 function shortText(value: unknown): string | undefined {
-  const plain = toPlain(value, SHORT);
+  const plain = toPlain(value, 1000);
   return typeof plain === 'string' ? plain : JSON.stringify(plain);
 }

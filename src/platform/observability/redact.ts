@@ -14,7 +14,7 @@ const SECRET_IN_QUERY = /^(?:code|key|ticket|assertion|samlresponse)$/;
 /** How often a name or value of a query may be percent-encoded. One that is encoded more often is not shown. */
 const MAX_ENCODINGS = 5;
 
-/** Whether a field, header or property of this name holds a secret, whatever its case and separators. */
+/** Whether a field, header or property of this name holds a secret, in any case and with any separators. */
 export function isSecretName(name: string): boolean {
   return SECRET.test(fold(name)) || LAST_WORD_IS_PASS.test(name);
 }
@@ -72,7 +72,7 @@ function hasSecret(value: string): boolean {
  * Decodes what is percent-encoded, as often as it is. ASCII only: names of secrets need no more, and nothing that a client
  * sends makes it throw.
  *
- * @returns undefined where it is encoded more often than anybody means.
+ * @returns undefined where it is encoded more often than MAX_ENCODINGS.
  */
 function decode(text: string): string | undefined {
   let decoded = text;
