@@ -3,7 +3,7 @@ import type { ConfigReport } from '../config/define-config.ts';
 import { checkRedis, withRedis } from '../redis/connection.ts';
 import { endOfLife } from './node-releases.ts';
 
-/** One thing that is not as production needs it. */
+/** One thing that production needs otherwise. */
 export interface Finding {
   readonly check: 'config' | 'redis' | 'files' | 'clock' | 'limits' | 'node';
   /** error: the app would not start, not work, or not be safe. warning: rarely meant, or soon a problem. */
@@ -18,12 +18,12 @@ export interface Finding {
  */
 const MIN_OPEN_FILES = 4096;
 
-/** Sessions and cached entries expire by both clocks; a minute's session would feel more. */
+/** Sessions and cached entries expire by both clocks; the shortest ones last a minute. */
 const MAX_CLOCK_DIFFERENCE_MS = 5000;
 
 const DAY_MS = 86_400_000;
 
-/** All that is found, most important first; starts nothing and changes nothing but one key in Redis. */
+/** All findings, most important first. Starts nothing and changes nothing but one key in Redis. */
 export async function findAll(report: ConfigReport, nodeEnv: unknown): Promise<Finding[]> {
   return [
     ...configFindings(report, nodeEnv),
@@ -52,7 +52,7 @@ async function redisFindings({ config }: ConfigReport): Promise<Finding[]> {
   return problems.map((message) => ({ check: 'redis', level: 'error', message }));
 }
 
-/** Files that others can read, or change, are no place for secrets. What can't be looked at is the configuration's problem. */
+/** Files that others can read, or change, are no place for secrets. One that can't be read is reported by the configuration. */
 export function fileFindings(path: string): Finding[] {
   // Windows has no such permissions.
   if (process.platform === 'win32') return [];

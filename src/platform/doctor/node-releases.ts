@@ -1,5 +1,5 @@
 /**
- * When each release line of Node.js gets no more fixes, security's included.
+ * When the support of each release line of Node.js ends, security fixes included.
  *
  * @see https://github.com/nodejs/Release/blob/main/schedule.json
  */
@@ -19,8 +19,9 @@ const DAY_MS = 86_400_000;
 const NOTICE_DAYS = 90;
 
 /**
- * What there is to say about a version of Node.js: nothing of a line that the table does not have yet.
+ * Warns of a version of Node.js whose support ends soon or has ended.
  *
+ * @returns undefined for all others, and for release lines that the table does not have yet.
  * @param version - as `process.versions.node` has it, for example 24.1.0.
  */
 export function endOfLife(version: string, now = new Date()): string | undefined {

@@ -73,7 +73,7 @@ export function describeAddress({ address, port, family }: AddressInfo): string 
   // localhost is these two, and none of the other addresses of loopback.
   const isLocalhost = address === '127.0.0.1' || address === '::1';
   const host = isLocalhost ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-  const who = isLoopback(address) ? ' (this machine only; HOST says otherwise)' : '';
+  const who = isLoopback(address) ? ' (this machine only; set HOST to change that)' : '';
   return `http://${host}:${port}${who}`;
 }
 
@@ -86,7 +86,7 @@ function explain(
   { host = '*', port, fd }: ListenAddress,
   names: typeof APP,
 ): string {
-  if (fd !== undefined) return `can't listen on the socket that systemd handed over (${code})`;
+  if (fd !== undefined) return `can't listen on the socket that systemd passed (${code})`;
   const where = `can't listen on ${host}:${port} (${code})`;
   switch (code) {
     case 'EADDRINUSE':

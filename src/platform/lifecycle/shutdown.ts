@@ -82,7 +82,8 @@ export class Shutdown {
   /** The second signal: what is not done in two seconds is cut. */
   force(): void {
     this.#parts.drain.force();
-    this.#limit(FORCED_MS);
+    // Before the hooks run, they have their own time to come.
+    if (this.#timer) this.#limit(FORCED_MS);
   }
 
   async #run(reason: string, options?: { delay: boolean }): Promise<void> {
