@@ -5,8 +5,8 @@ import { isPromiseLike, sendResult } from './result.ts';
 /** What a handler gets beside the request and the response. */
 export interface HandlerContext {
   /**
-   * Fires when the client has left or the request's deadline has passed. Hand it to whatever waits (fetch, timers,
-   * streams). It is made when it is first read: a handler that does not ask for it costs nothing.
+   * Fires when the client has left or the request's deadline has passed. Pass it to whatever waits (fetch, timers,
+   * streams). It is created when it is first read.
    */
   readonly signal: AbortSignal;
 }
@@ -19,23 +19,22 @@ export type Handler<Params = Request['params']> = (
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** The longest time a timer of Node takes; it would take a longer one for none at all. */
+/** The longest delay of a timer of Node, which fires at once for a longer one. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Makes an Express handler of one that may be async, may throw, and may return what is to be sent: a stream (Node's or
- * the web's), a web `Response`, a `Blob`. Whatever goes wrong reaches the error handler, once; whatever is thrown is an
- * error, `undefined` included.
+ * Turns a handler that may be async, may throw, and may return what is to be sent (a stream of Node's or the web's, a
+ * web `Response`, a `Blob`) into an Express handler. Whatever is thrown, `undefined` included, reaches the error
+ * handler, once.
  *
- * The response must have begun before the deadline, or the client gets a 503 at once, even if the handler does not heed
- * the signal. The handler is not ended by it: what it responds then comes too late (in a callback, look at
- * `res.headersSent` first, because Node throws). A response that has begun, an event stream or a download, may take as
- * long as it takes: it is cut when nothing moves on its connection for twice REQUEST_TIMEOUT_SECONDS or
- * RECEIVE_TIMEOUT_SECONDS, whichever is more.
+ * The response must have begun before the deadline, else the client gets a 503 at once, even if the handler ignores the
+ * signal. The handler goes on, and what it sends then comes too late: look at `res.headersSent` first in a callback,
+ * because Node throws. A response that has begun, an event stream or a download, has no deadline: it is cut when nothing
+ * moves on its connection for twice REQUEST_TIMEOUT_SECONDS or RECEIVE_TIMEOUT_SECONDS, whichever is more.
  *
  * @param options.timeoutMs - until the response must have begun, from the handler's start: from 1 to 2,147,483,647, or
- *   Infinity for no deadline (a handler that itself reads a long upload). Unset: the app's REQUEST_TIMEOUT_SECONDS,
- *   which `createApp` keeps in `app.locals.requestTimeoutMs`.
+ *   Infinity for no deadline (a handler that itself reads a long upload). Default: the app's REQUEST_TIMEOUT_SECONDS,
+ *   which `createApp` sets as `app.locals.requestTimeoutMs`.
  * @throws {RangeError} when `timeoutMs` is something else.
  */
 export function wrap<Params = Request['params']>(
@@ -59,7 +58,7 @@ function assertTimeout(timeoutMs: number): void {
   throw new RangeError(`timeoutMs must be from 1 to ${MAX_TIMEOUT_MS}, or Infinity`);
 }
 
-/** One call of a handler: keeps its deadline, and tells the error handler at most once. */
+/** One call of a handler, with its deadline. It calls the error handler at most once. */
 class Call implements HandlerContext {
   readonly #res: Response;
   readonly #next: NextFunction;
@@ -89,26 +88,26 @@ class Call implements HandlerContext {
     const fail = (error: unknown) => {
       this.fail(error);
     };
-    if (isPromiseLike(result)) {
+    if (!isPromiseLike(result)) sendResult(this.#res, result)?.catch(fail);
+    else {
       result.then((value) => {
         this.follow(value);
       }, fail);
-    } else sendResult(this.#res, result)?.catch(fail);
+    }
   }
 
   fail(thrown: unknown): void {
-    // After the deadline was answered, what the handler still has to say comes too late.
     if (this.#failed) return;
     this.#failed = true;
-    // Nobody is there to be answered, and the error is most likely the abort itself.
+    // The client has left, and the error most likely comes from the aborted signal.
     if (this.#res.destroyed && !this.#res.writableFinished && isAbort(thrown)) return;
     this.#next(thrownError(thrown));
   }
 
   /** Most handlers that are not async have responded when they return: they need no timer. */
   watchUnlessBegun(): void {
-    if (!this.#failed && !this.#res.headersSent && !this.#res.writableEnded && !this.#res.destroyed)
-      this.#watch();
+    const { headersSent, writableEnded, destroyed } = this.#res;
+    if (!this.#failed && !headersSent && !writableEnded && !destroyed) this.#watch();
   }
 
   #watch(): void {
@@ -130,7 +129,7 @@ class Call implements HandlerContext {
   #expire(): void {
     if (this.#res.headersSent) return;
     const error = new HttpError('DEADLINE_EXCEEDED', { headers: { 'Retry-After': '1' } });
-    // A handler that does not heed the signal may go on to write, and nobody else listens to that error.
+    // A handler that ignores the signal may go on to write, which is an error without a listener.
     this.#res.on('error', () => undefined);
     this.fail(error);
     this.#controller?.abort(error);
@@ -142,7 +141,7 @@ export class ClientLeft extends Error {
   override readonly name = 'AbortError';
 
   constructor() {
-    super('the client closed the connection before it was answered');
+    super('the client closed the connection before it had its response');
   }
 }
 

@@ -2,12 +2,12 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { thrownError } from '../errors.ts';
 import { isPromiseLike } from '../result.ts';
 
-/** As in Express: after so many handlers that called the next one at once, the stack gets a rest, or it would overflow. */
+/** As in Express: after this number of handlers that called `next` at once, the next one gets a fresh stack. */
 const MAX_SYNC_CALLS = 100;
 
 /**
- * Several middlewares as one, for those that every request passes. Express looks at each layer anew (does its path
- * match, are there parameters, is it traced?): a tenth of a request's cost for five of them.
+ * Several middlewares as one, for those that every request passes. Express checks each layer anew (does its path match,
+ * are there parameters, is it traced?): a tenth of a request's cost for five of them.
  *
  * The contract is that of `app.use(...handlers)`, or of `app.get(path, ...handlers)` where it is used in a route:
  * `next(error)`, a throw and a rejection go to the error handler; `next('router')` leaves the router, `next('route')`
@@ -22,13 +22,10 @@ export function inOrder(...handlers: readonly RequestHandler[]): RequestHandler 
   }
   return (req, res, next) => {
     const outer = req.next;
-    // A route hands its handlers a `next` of its own.
+    // A route passes its handlers a `next` of its own.
     const inRoute = req.route !== undefined && next !== outer;
     let index = 0;
     let syncCalls = 0;
-    const fail = (thrown: unknown) => {
-      proceed(thrownError(thrown));
-    };
     const proceed = (signal?: unknown): void => {
       const leaves = signal && (signal !== 'route' || inRoute);
       const handler = leaves ? undefined : handlers[index];
@@ -40,9 +37,9 @@ export function inOrder(...handlers: readonly RequestHandler[]): RequestHandler 
         setImmediate(proceed);
       } else {
         index++;
-        // Where res.sendFile and res.render go on.
+        // res.sendFile and res.render call it.
         if (!inRoute) req.next = proceed;
-        call(handler, req, res, proceed, fail);
+        call(handler, req, res, proceed);
       }
       syncCalls = 0;
     };
@@ -50,22 +47,23 @@ export function inOrder(...handlers: readonly RequestHandler[]): RequestHandler 
   };
 }
 
-/** TypeScript keeps error handlers out, JavaScript does not; one would be called with the wrong arguments. */
+/** TypeScript refuses error handlers, JavaScript does not; one would be called with the wrong arguments. */
 function isHandler(handler: unknown): boolean {
   return typeof handler === 'function' && handler.length <= 3;
 }
 
-function call(
-  handler: RequestHandler,
-  req: Request,
-  res: Response,
-  next: NextFunction,
-  fail: (thrown: unknown) => void,
-): void {
+/** Calls a handler; what it throws, or its promise rejects with, goes to `next` as an error. */
+function call(handler: RequestHandler, req: Request, res: Response, next: NextFunction): void {
   try {
     const result: unknown = handler(req, res, next);
-    if (isPromiseLike(result)) result.then(() => undefined, fail);
+    if (!isPromiseLike(result)) return;
+    result.then(
+      () => undefined,
+      (thrown: unknown) => {
+        next(thrownError(thrown));
+      },
+    );
   } catch (thrown) {
-    fail(thrown);
+    next(thrownError(thrown));
   }
 }
