@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, posix, relative, sep } from 'node:path';
-import express, { type Request, type RequestHandler, type Response } from 'express';
-import { HttpError } from '../errors.ts';
+import express, { type RequestHandler } from 'express';
+import { otherMethods } from '../route.ts';
 
 /** The files of a folder, over HTTP. */
 export interface StaticFiles {
@@ -23,34 +23,35 @@ const HASHED_PATH = /\.(?<hash>[0-9a-f]{10})(?<extension>\.[^./]*)?$/;
 /** Names that begin with a dot are not for the public, except this folder at the root (RFC 8615). */
 const WELL_KNOWN = '/.well-known';
 
-/** The name says what is in it: a client that has it need never ask again. */
+/** The name changes with the content. */
 const FOREVER = 'public, max-age=31536000, immutable';
 
-/** Keep it, but ask each time whether it is still the same; mostly it is, and a 304 costs no body. */
+/** Revalidate with each use; mostly that is a 304, without a body. */
 const REVALIDATE = 'public, max-age=0, must-revalidate';
 
 /**
  * Serves a folder. Every file also has a name with a hash of its content, which browsers and proxies may keep for
- * a year. A hash from before or after this version (a deploy is going on) gets the current file, and must not keep it.
+ * a year. A hash from before or after this version (a deploy is going on) gets the current file, without the year.
  *
  * @param options.hashed - whether `url` gives hashed names; off in development, where files change while the app runs.
  */
 export function staticFiles(directory: string, { hashed = true } = {}): StaticFiles {
   const hashes = hashFiles(directory);
-  const serve = serveFolders(directory);
+  const serve = serveFolder(directory);
+  const respondToOthers = otherMethods(['get']);
   return {
     handler: (req, res, next) => {
       const path = decode(req.path);
       const file = hashes.has(path) ? { path } : plainName(path);
-      const exists = hashes.has(file.path);
+      const hash = hashes.get(file.path);
       if (req.method !== 'GET' && req.method !== 'HEAD') {
-        if (exists) respondToOtherMethods(req, res);
-        else next();
+        if (hash === undefined) next();
+        else void respondToOthers(req, res, next);
         return;
       }
-      const isFinal = hashed && exists && file.hash === hashes.get(file.path);
-      (res.locals as { assetIsFinal?: boolean }).assetIsFinal = isFinal;
-      serve(exists ? file.path : path, req, res, next);
+      const isFinal = hashed && hash !== undefined && file.hash === hash;
+      res.setHeader('Cache-Control', isFinal ? FOREVER : REVALIDATE);
+      serve(hash === undefined ? path : file.path, req, res, next);
     },
     url: (name) => {
       const hash = hashes.get(`/${name}`);
@@ -72,12 +73,12 @@ function hashedName(path: string, hash: string): string {
   return `${path.slice(0, path.length - extension.length)}.${hash}${extension}`;
 }
 
-/** The segments of a path, as they are named on the disk, as a URL has them. */
+/** A path on the disk as it is in a URL. */
 function encode(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-/** The path as files are named on the disk; one that can't be decoded stays as it is, and names no file. */
+/** A path of a URL as it is on the disk; one that cannot be decoded stays as it is, and names no file. */
 function decode(path: string): string {
   try {
     return decodeURIComponent(path);
@@ -88,46 +89,34 @@ function decode(path: string): string {
 
 type ServePath = (path: string, ...handed: Parameters<RequestHandler>) => void;
 
-/**
- * Serves a decoded path. `.well-known` is a root of its own, so that express.static itself refuses every hidden name,
- * there too.
- */
-function serveFolders(directory: string): ServePath {
-  const options: Parameters<typeof express.static>[1] = {
+/** Serves a decoded path, where it is public. */
+function serveFolder(directory: string): ServePath {
+  // `isPublic` decides on hidden names, because .well-known is one.
+  const serve = express.static(directory, {
+    cacheControl: false,
+    dotfiles: 'allow',
     index: false,
     redirect: false,
-    dotfiles: 'ignore',
-    setHeaders: (res) => {
-      const { assetIsFinal } = res.locals as { assetIsFinal?: boolean };
-      res.setHeader('Cache-Control', assetIsFinal ? FOREVER : REVALIDATE);
-    },
-  };
-  const root = express.static(directory, options);
-  const wellKnown = express.static(join(directory, WELL_KNOWN), options);
+  });
   return (path, req, res, next) => {
     const { url } = req;
-    const isWellKnown = path.startsWith(`${WELL_KNOWN}/`);
-    req.url = encode(isWellKnown ? path.slice(WELL_KNOWN.length) : path);
-    (isWellKnown ? wellKnown : root)(req, res, (error?: unknown) => {
+    const goOn = (error?: unknown) => {
       req.url = url;
+      res.removeHeader('Cache-Control');
       next(error);
-    });
+    };
+    if (!isPublic(path)) {
+      goOn();
+      return;
+    }
+    req.url = encode(path);
+    serve(req, res, goOn);
   };
-}
-
-/** As `route` does for routes. */
-function respondToOtherMethods(req: Request, res: Response): void {
-  const headers = { Allow: 'GET, HEAD, OPTIONS' };
-  if (req.method !== 'OPTIONS') throw new HttpError('METHOD_NOT_ALLOWED', { headers });
-  res.set(headers).status(204).end();
 }
 
 /**
- * The first ten digits of each file's SHA-256, by the file's path from the folder on. Without hidden files, and without
- * names that are not UTF-8, which no URL can name.
- *
- * Synchronously, because it belongs to the start, when there is nobody to keep waiting: a few small files are read in a
- * millisecond, and take twenty where each step of each waits for its turn in the event loop.
+ * The first ten digits of each file's SHA-256, by the file's path from the folder on. Synchronous: it runs at the start,
+ * where it takes a millisecond, and twenty if each step waits for the event loop.
  */
 function hashFiles(directory: string): ReadonlyMap<string, string> {
   // eslint-disable-next-line n/no-sync -- start-up
@@ -137,6 +126,7 @@ function hashFiles(directory: string): ReadonlyMap<string, string> {
   return new Map(paths.filter(isPublic).map((path) => [path, hashOf(join(directory, path))]));
 }
 
+/** Not a hidden name, nor one that is not UTF-8, which no URL can name. */
 function isPublic(path: string): boolean {
   const visible = path.startsWith(`${WELL_KNOWN}/`) ? path.slice(WELL_KNOWN.length) : path;
   return !visible.includes('/.') && !path.includes('\ufffd');
