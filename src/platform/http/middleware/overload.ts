@@ -4,17 +4,17 @@ import { clientAddress } from '../client-address.ts';
 import { HttpError, problemJson } from '../errors.ts';
 
 export interface OverloadLimits {
-  /** How many milliseconds late the event loop may be before requests are refused; 0: never mind. */
+  /** How many milliseconds late the event loop may be before requests are rejected; 0: any number. */
   readonly maxDelayMs: number;
-  /** How many requests may be in flight, their bodies received; 0: any number. */
+  /** How many requests may be in flight whose body is received; 0: any number. */
   readonly maxInFlight: number;
-  /** How many requests may be on the way, their bodies still arriving; 0: any number. */
+  /** How many requests may be in flight whose body is still arriving; 0: any number. */
   readonly maxReceiving?: number;
   /** How many of these may come from one address; 0: any number. */
   readonly maxReceivingPerAddress?: number;
 }
 
-/** How often the event loop is looked at, in milliseconds. */
+/** How often the delay of the event loop is measured, in milliseconds. */
 const TICK_MS = 10;
 
 /**
@@ -23,7 +23,7 @@ const TICK_MS = 10;
  */
 const GRACE_MS = 500;
 
-/** Made once: an error of its own for each refusal, with its stack, would cost as much as serving the request. */
+/** Created once: an error with its stack per rejected request would cost as much as serving it. */
 const BUSY = new HttpError('UNAVAILABLE', {
   detail: 'The server has more requests than it can take right now.',
 });
@@ -33,19 +33,18 @@ const TOO_MANY_BODIES = new HttpError('RATE_LIMITED', {
 });
 
 /**
- * Refuses what would only wait: 503, and when to come back. A process that takes more than it can do answers
- * everything late, then too late, and then does work for clients that have given up. This one serves what it can in
- * time, and says no to the rest within milliseconds.
+ * Rejects what would only wait: 503 with Retry-After. A process that takes more than it can do responds to everything
+ * late, then too late, and then works for clients that have given up. This one serves what it can in time, and rejects
+ * the others within milliseconds.
  *
- * A request whose body is still arriving costs memory, but no work: it counts for a limit of its own, so that a few
- * clients that send slowly can't have everybody else refused. It counts as in flight from the end of its body, without
- * being refused then: together there are at most as many requests as the two limits allow.
+ * A request whose body is still arriving costs memory, but no work: it has a limit of its own, so that a few slow
+ * clients do not cost the others their place. It counts as in flight from the end of its body, without being rejected
+ * then: together there are at most as many requests as the two limits allow.
  *
  * Mount it behind the health checks: a balancer must not take a busy process for a dead one.
  */
 export function overload(limits: OverloadLimits): RequestHandler {
   const { maxDelayMs, maxInFlight } = limits;
-  const mostInFlight = maxInFlight || Infinity;
   const isLate = maxDelayMs > 0 ? watchLoop(maxDelayMs) : () => false;
   const receive = receiving(limits);
   let inFlight = 0;
@@ -57,8 +56,8 @@ export function overload(limits: OverloadLimits): RequestHandler {
     res.on('close', left);
   };
   return (req, res, next) => {
-    if (inFlight >= mostInFlight || isLate(req.startedAt)) {
-      refuse(req, res, BUSY);
+    if (inFlight >= (maxInFlight || Infinity) || isLate(req.startedAt)) {
+      reject(req, res, BUSY);
       return;
     }
     if (!hasBody(req.headers)) {
@@ -66,34 +65,32 @@ export function overload(limits: OverloadLimits): RequestHandler {
       next();
       return;
     }
-    const admit = (otherwise: (refusal: HttpError) => void) => {
-      // A client that has left by now has nothing to be counted for.
+    const admit = (otherwise: (error: HttpError) => void) => {
+      // The client may have left meanwhile.
       if (res.destroyed) return;
-      const refusal = req.complete ? undefined : receive(req, res, begin);
+      const error = req.complete ? undefined : receive(req, res, begin);
       if (req.complete) begin(res);
-      if (refusal) otherwise(refusal);
+      if (error) otherwise(error);
       else next();
     };
-    // Node tells of the headers first: most bodies came with them, and are there a tick later.
+    // Node reports the headers first: most bodies came with them, and are complete a tick later.
     process.nextTick(admit, () => {
-      setTimeout(admit, GRACE_MS, (refusal: HttpError) => {
-        refuse(req, res, refusal);
+      setTimeout(admit, GRACE_MS, (error: HttpError) => {
+        reject(req, res, error);
       });
     });
   };
 }
 
-/** Counts the requests whose body is arriving, and says what to refuse one with. */
+/** Counts the requests whose body is arriving. @returns a function that gives the error for one too many. */
 function receiving({ maxReceiving = 0, maxReceivingPerAddress = 0 }: OverloadLimits) {
-  const most = maxReceiving || Infinity;
-  const mostPerAddress = maxReceivingPerAddress || Infinity;
   const counts = new Map<string, number>();
   let total = 0;
   return (req: Request, res: Response, onReceived: (res: Response) => void): HttpError | undefined => {
     const address = clientAddress(req);
     const count = counts.get(address) ?? 0;
-    if (count >= mostPerAddress) return TOO_MANY_BODIES;
-    if (total >= most) return BUSY;
+    if (count >= (maxReceivingPerAddress || Infinity)) return TOO_MANY_BODIES;
+    if (total >= (maxReceiving || Infinity)) return BUSY;
     counts.set(address, count + 1);
     total++;
     const end = () => {
@@ -115,8 +112,9 @@ function receiving({ maxReceiving = 0, maxReceivingPerAddress = 0 }: OverloadLim
 }
 
 /**
- * Says whether the event loop has been late for two turns: one long pause (a large JSON, a garbage collection) is no
- * overload, and refusing those who waited through it would help nobody.
+ * Whether the event loop has been late for two turns: one long pause (a large JSON, a garbage collection) is no
+ * overload, and it would not help to reject those who waited through it. `perf_hooks` has statistics over a period,
+ * not the delay of this turn.
  */
 function watchLoop(maxDelayMs: number): (now: number) => boolean {
   let due = performance.now() + TICK_MS;
@@ -129,8 +127,8 @@ function watchLoop(maxDelayMs: number): (now: number) => boolean {
   return (now) => now - due > maxDelayMs && lastDelay > maxDelayMs / 2;
 }
 
-/** Straight away, and not through the error handler: a refusal must cost less than the request. */
-function refuse(req: Request, res: Response, error: HttpError): void {
+/** Not through the error handler: a rejected request must cost less than one that is served. */
+function reject(req: Request, res: Response, error: HttpError): void {
   res.problemCode = error.code;
   res.statusCode = error.status;
   res.setHeader('Retry-After', '1');
