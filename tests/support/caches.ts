@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { on } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type Logger } from '../../src/platform/observability/logger.ts';
 import type { Cache } from '../../src/platform/cache/cache.ts';
@@ -29,9 +30,7 @@ export async function startInstance(
   const subscriber = connectRedis(testConfig({ REDIS_URL: subscriberUrl }), logger, { role: 'subscriber' });
   const cache = createCache({ redis, subscriber, logger, prefix, maxBytes });
   await until(() => redis.isUp() && subscriber.isUp());
-  // The first heartbeat comes with the second tick.
-  await sleep(400);
-  return {
+  const instance = {
     cache,
     redis,
     subscriber,
@@ -40,6 +39,15 @@ export async function startInstance(
       await Promise.all([redis.close(), subscriber.close()]);
     },
   };
+  await heartbeat(instance);
+  return instance;
+}
+
+/** Waits until a heartbeat came back that was sent after this call: memory is used without a look into Redis. */
+export async function heartbeat({ subscriber }: Pick<Instance, 'subscriber'>): Promise<void> {
+  const calledAt = performance.now();
+  for await (const [, message] of on(subscriber.client, 'message') as AsyncIterable<[string, string]>)
+    if (Number(message) > calledAt) return;
 }
 
 /** Waits until it is so. */

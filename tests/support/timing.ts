@@ -19,3 +19,20 @@ export async function shortest(
     shortest = Math.min(shortest, await measure());
   return shortest;
 }
+
+/**
+ * The result of work that waits for nothing: no timer, no response of another process. However slow the machine is, that
+ * takes a few turns of the event loop.
+ *
+ * @throws {Error} when it is not done by then.
+ */
+export async function atOnce<T>(work: () => Promise<T>): Promise<T> {
+  const waits = Symbol('waits');
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    return waits;
+  };
+  const result = await Promise.race([work(), turns()]);
+  if (result === waits) throw new Error(`waits for something: ${work.toString()}`);
+  return result as T;
+}
