@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { PASSWORD_HASH } from './users-setting.ts';
 
 /**
- * N = 2^15, r = 8, p = 3: 32 MiB and some 200 ms of one thread.
+ * N = 2^15, r = 8, p = 3: 32 MiB and about 200 ms of one thread.
  *
  * @see https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#scrypt
  */
@@ -12,7 +12,7 @@ const COST = 'ln=15,r=8,p=3';
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 
-/** In characters. scrypt reads the whole password: somebody could send megabytes. */
+/** In characters. scrypt reads the whole password, and a client may send megabytes. */
 export const MAX_PASSWORD_LENGTH = 1024;
 
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
@@ -27,8 +27,7 @@ export async function hashPassword(password: string): Promise<string> {
   if (password.length < 1 || password.length > MAX_PASSWORD_LENGTH) {
     throw new RangeError(`a password has 1 to ${MAX_PASSWORD_LENGTH} characters`);
   }
-  const salt = randomBytes(SALT_BYTES);
-  const { cost } = parseHash(format(COST, salt, Buffer.alloc(KEY_BYTES)));
+  const { salt, cost } = parseHash(impossibleHash());
   return format(COST, salt, await derive(normalize(password), salt, KEY_BYTES, cost));
 }
 
@@ -45,7 +44,7 @@ export async function checkPassword(password: string, hash: string): Promise<boo
 /**
  * A hash no password fits. Checking against it is the same work as against the hash it is made like.
  *
- * @param like - the hash whose cost it shall have; by default what `hashPassword` uses.
+ * @param like - the hash whose cost it has; by default what `hashPassword` uses.
  */
 export function impossibleHash(like?: string): string {
   const cost = like?.split('$')[2] ?? COST;
@@ -69,7 +68,7 @@ function parseHash(hash: string): { salt: Buffer; key: Buffer; cost: ScryptOptio
   return {
     salt: Buffer.from(salt, 'base64'),
     key: Buffer.from(key, 'base64'),
-    // Node refuses to use more than 32 MiB unless it is told that more is meant; scrypt needs 128 · N · r and a little.
+    // By default Node refuses more than 32 MiB; scrypt needs a little more than 128 · N · r.
     cost: { ...cost, maxmem: 256 * cost.N * cost.r },
   };
 }

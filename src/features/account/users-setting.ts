@@ -1,14 +1,6 @@
 import * as v from 'valibot';
 import { pathOf, strictObject } from '../../platform/config/index.ts';
 
-/** Who may log in, as USERS lists them. */
-export interface UserEntry {
-  readonly id: string;
-  readonly name: string;
-  /** scrypt in the PHC form. */
-  readonly passwordHash: string;
-}
-
 /**
  * scrypt in the PHC string format: 2^ln is N, salt and key are base64 without padding. Bounded, because a hash says
  * how much work checking it is: ln=17 are 128 MiB.
@@ -23,21 +15,28 @@ const FORM =
 
 const label = v.pipe(v.string(), v.regex(/^\P{Cc}{1,256}$/u), v.transform(sameName));
 
-const entries = v.array(
-  strictObject({ id: label, name: label, passwordHash: v.pipe(v.string(), v.regex(PASSWORD_HASH)) }),
-);
+const entry = strictObject({
+  id: label,
+  name: label,
+  passwordHash: v.pipe(v.string(), v.regex(PASSWORD_HASH)),
+});
+
+const entries = v.pipe(v.string(), v.parseJson(), v.array(entry));
+
+/** Who may log in, as USERS lists them; the hash is scrypt in the PHC form. */
+export type UserEntry = Readonly<v.InferOutput<typeof entry>>;
 
 /** One form for names that look the same, however a keyboard composed their accents. */
 export function sameName(name: string): string {
   return name.normalize('NFC');
 }
 
-/** The users as JSON text. A problem tells its place, never a value: hashes are secrets. */
+/** The users as JSON text. A problem names its place, never a value: hashes are secrets. */
 export function users() {
   return v.pipe(
     v.string(),
     v.rawTransform(({ dataset, addIssue, NEVER }): readonly UserEntry[] => {
-      const { success, output, issues } = v.safeParse(entries, parseJson(dataset.value));
+      const { success, output, issues } = v.safeParse(entries, dataset.value);
       for (const path of (issues ?? []).map(pathOf)) {
         addIssue({ message: path ? `${FORM}; wrong: ${path}` : FORM });
       }
@@ -49,12 +48,4 @@ export function users() {
       return output;
     }),
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

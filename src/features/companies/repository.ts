@@ -1,15 +1,15 @@
 import type { Company, CompanyChanges } from './company.ts';
 
-/** Where companies are kept. Handlers know this interface only, so that the store can be another one tomorrow. */
+/** Where companies are kept. Handlers use this interface only, so that the store can be replaced. */
 export interface CompanyRepository {
   /** All of them, by id. */
   list(): Promise<readonly Company[]>;
   /** One by one, by id, without holding all in memory: for exports. */
-  rows(): AsyncIterable<Company>;
+  rows(): AsyncIterable<Company> | Iterable<Company>;
   /** undefined: there is none with this id. */
   get(id: number): Promise<Company | undefined>;
   /**
-   * Sets the fields that `changes` has and leaves the others; answers with the company as it is now.
+   * Sets the fields that `changes` has and leaves the others; returns the company as it is then.
    *
    * @throws when the store is away: a write is never lost silently.
    */
@@ -28,9 +28,8 @@ export class MemoryCompanies implements CompanyRepository {
     return Promise.resolve([...this.#companies.values()]);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is for stores that do wait
-  async *rows(): AsyncGenerator<Company> {
-    yield* this.#companies.values();
+  rows(): ReturnType<CompanyRepository['rows']> {
+    return this.#companies.values();
   }
 
   get(id: number): Promise<Company | undefined> {
