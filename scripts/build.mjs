@@ -1,7 +1,7 @@
 // Builds src/ into dist/ with tsc.
 //   --if-stale  only when dist/ is not what the sources make, and never on a host that has no sources: a release carries
 //               dist/ ready made
-//   --check     builds nothing: exits with 3 and a line that says what to do when there is no dist/
+//   --check     builds nothing: exits with 3 and a line that explains what to do when there is no dist/
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // Makes a release: one tarball that runs on a host with Node alone. See docs/releases.md.
 //   npm run package -- [--version V] [--out FOLDER]
-// V is package.json's version unless told; FOLDER is the project's. Its path is the last line on stdout.
+// V: default package.json's version. FOLDER: default the project's. The tarball's path is the last line on stdout.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -68,8 +68,8 @@ function copyContents(root) {
 }
 
 /**
- * What the lock file says, its checksums verified; no package's install script runs. Both files go with the release, less
- * what is for development, so that they say what is in it.
+ * Installs what the lock file lists, its checksums verified; no package's install script runs. Both files go with the
+ * release, without what is for development, so that they list what is in it.
  */
 function install(root) {
   writeJson(join(root, 'package.json'), { ...description, version, devDependencies: undefined });
@@ -112,7 +112,7 @@ function pack(tarball, seconds = Math.floor(Date.now() / 1000)) {
   run('tar', [...options, '-czf', tarball, '-C', staging, version]);
 }
 
-/** Of a checkout without changes; what was packed from any other can't be told by a commit. */
+/** Of a checkout without changes: no commit stands for any other. */
 function commitOf() {
   const changes = spawnSync('git', ['status', '--porcelain'], { encoding: 'utf8' });
   if (changes.status !== 0 || changes.stdout !== '') return undefined;
@@ -129,7 +129,7 @@ function sha256(file) {
   return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
 
-/** What the commands say goes to stderr: stdout is for the tarball's path. */
+/** The commands' output goes to stderr: stdout is for the tarball's path. */
 function run(command, args, options = {}) {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2], ...options });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed (${error?.code ?? status})`);

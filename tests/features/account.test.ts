@@ -21,7 +21,7 @@ const attempt = (url: string, name: string, password: string, headers: Record<st
   request(url).post('/api/session').set(headers).send({ name, password });
 
 describe('/api/session', () => {
-  test('logs in, says who is logged in, and logs out', async () => {
+  test('logs in, returns who is logged in, and logs out', async () => {
     const { url } = await appWith();
     const agent = request.agent(url);
     const user = { id: 'id-ada', name: 'ada' };
@@ -38,12 +38,12 @@ describe('/api/session', () => {
     await agent.get('/api/session').expect(401);
   });
 
-  test('a log out without a session is one, too', async () => {
+  test('a logout without a session succeeds', async () => {
     const { url } = await appWith();
     await request(url).delete('/api/session').expect(204);
   });
 
-  test('another log in replaces the session: the first one ends', async () => {
+  test('another login replaces the session: the first one ends', async () => {
     const { url } = await appWith();
     const first = await logInAs(url);
     const second = await logInAs(url, 'grace', { Cookie: first });
@@ -53,7 +53,7 @@ describe('/api/session', () => {
     });
   });
 
-  test('other methods are told which there are', async () => {
+  test('refuses other methods and lists the allowed ones', async () => {
     const { url } = await appWith();
     await request(url).put('/api/session').expect(405).expect('Allow', 'DELETE, GET, HEAD, OPTIONS, POST');
   });
@@ -82,7 +82,7 @@ describe('/api/session', () => {
     await request(url).post('/real').send({ name: 'edith', password: 'scrypt, for once' }).expect(401);
   });
 
-  test('tells neither the log nor the answer a password', async () => {
+  test('puts a password neither into the log nor into the response', async () => {
     const { url, log, storeLog } = await appWith();
     await attempt(url, 'ada', 'my-secret-value').expect(401);
     const invalid = await attempt(url, '', 'my-secret-value').expect(400);
@@ -115,7 +115,7 @@ const addRealUsers: NonNullable<AccountAppOptions['add']> = (app, toolkit) => {
   app.use('/real', account(toolkit, createUsers({ config: toolkit.config, logger: toolkit.logger })));
 };
 
-describe('the limits on log in', () => {
+describe('the limits on login', () => {
   test('five attempts for a name from an address, counted before the password is looked at', async () => {
     const check = jest.fn((password: string) => Promise.resolve(password === PASSWORD));
     const { url, toolkit } = await appWith({ check });
@@ -138,7 +138,7 @@ describe('the limits on log in', () => {
     });
   });
 
-  test('a log in that succeeds gives the points of its name back', async () => {
+  test('a login that succeeds gives the points of its name back', async () => {
     const { url } = await appWith();
     for (let round = 0; round < 3; round++) {
       for (let index = 0; index < 4; index++) await attempt(url, 'ada', 'guess').expect(401);
@@ -193,7 +193,7 @@ describe('a bad login is a 4xx problem and nothing worse', () => {
     ['JSON that is no object', '"ada"', 400],
     ['null', 'null', 400],
     ['an array', '[]', 400],
-    ['an array of log-ins', '[{"name":"ada","password":"x"}]', 400],
+    ['an array of logins', '[{"name":"ada","password":"x"}]', 400],
     ['an object without fields', '{}', 400],
     ['an array for a name', '{"name":["ada"],"password":"x"}', 400],
     ['an object for a name', '{"name":{"$ne":null},"password":"x"}', 400],
@@ -234,7 +234,7 @@ describe('a bad login is a 4xx problem and nothing worse', () => {
       .expect('Content-Type', /problem\+json/);
   });
 
-  test('says which field is wrong', async () => {
+  test('names the field that is wrong', async () => {
     const response = await request(served.url).post('/api/session').send({ name: 'a\nb' }).expect(400);
     const { errors } = response.body as { errors: { field: string }[] };
     expect(errors.map(({ field }) => field)).toEqual(['name', 'password']);

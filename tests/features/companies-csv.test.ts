@@ -133,7 +133,7 @@ describe('GET /companies.csv', () => {
     expect(await later.log.waitFor(1)).toMatchObject([{ err: { message: 'the disk is on fire' } }]);
   });
 
-  test('HEAD says the same and reads no more than a row or two', async () => {
+  test('HEAD returns the same headers and reads no more than a row or two', async () => {
     const { csvUrl } = await serveCsv(new MemoryCompanies(seed));
     const response = await fetch(csvUrl, { method: 'HEAD' });
     expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8');

@@ -25,7 +25,7 @@ interface Page {
 
 const PASSWORD = 'a password for tests';
 let app: TestApp;
-// One for all: the cache keeps the answers of each host and port apart.
+// One for all: the cache keeps the responses of each host and port apart.
 let server: Server;
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ async function list(query: string): Promise<Page> {
 }
 
 describe('GET /api/companies', () => {
-  test('answers with the first 20 by id', async () => {
+  test('returns the first 20 by id', async () => {
     const page = await list('');
     expect(page).toMatchObject({ page: 1, pageSize: 20, total: 100, pages: 5 });
     expect(page.items.map(({ id }) => id)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
@@ -107,7 +107,7 @@ describe('GET /api/companies', () => {
     expect(beyond.headers.link).toContain('page=4>; rel="prev"');
   });
 
-  test('says zero pages when nothing is found', async () => {
+  test('returns zero pages when nothing is found', async () => {
     expect(await list('q=no+such+company')).toMatchObject({ items: [], total: 0, pages: 0 });
   });
 
@@ -146,12 +146,12 @@ describe('GET /api/companies', () => {
 });
 
 describe('GET /api/companies/:id', () => {
-  test('answers with one company', async () => {
+  test('returns one company', async () => {
     const answer = await get('/api/companies/58').expect(200);
     expect(answer.body).toMatchObject({ id: 58, name: 'The Lego Group', country: 'DK', founded: 1932 });
   });
 
-  test('says 404 for an id nobody has', async () => {
+  test('returns 404 for an unknown id', async () => {
     await get('/api/companies/101')
       .expect(404)
       .expect('Content-Type', /problem\+json/);
@@ -170,13 +170,13 @@ describe('GET /api/companies/:id/logo', () => {
     expect(sha(answer.body as Buffer)).toBe(sha(file));
   });
 
-  test('says 304 to who has it, and sends HEAD no body', async () => {
+  test('returns 304 to a client that has it, and no body for HEAD', async () => {
     const { headers } = await request(server).head('/api/companies/1/logo').expect(200);
     const date = headers['last-modified'] ?? '';
     await get('/api/companies/1/logo').set('If-Modified-Since', date).expect(304);
   });
 
-  test('says 404 for an id nobody has', async () => {
+  test('returns 404 for an unknown id', async () => {
     await get('/api/companies/101/logo').expect(404).expect('Cache-Control', 'no-store');
   });
 });
@@ -195,7 +195,7 @@ describe('GET /api/search', () => {
     ]);
   });
 
-  test('gives no more than the limit, and says how many there are', async () => {
+  test('returns no more than the limit, and the total', async () => {
     const body = (await search({ country: 'US', limit: 2 }).expect(200)).body as Page;
     expect(body.items).toHaveLength(2);
     expect(body.total).toBeGreaterThan(10);
@@ -233,7 +233,7 @@ describe('PATCH /api/companies/:id', () => {
     await patch(cookie, { city: 'Nowhere' }).set('Sec-Fetch-Site', 'cross-site').expect(403);
   });
 
-  test('says 404 for an id nobody has', async () => {
+  test('returns 404 for an unknown id', async () => {
     await patch(cookie, { city: 'Nowhere' }, 101).expect(404);
   });
 

@@ -50,7 +50,7 @@ describe('the start page', () => {
     }
   });
 
-  test('has no inline script or style, and no log in outside of development', async () => {
+  test('has no inline script or style, and no login outside of development', async () => {
     const { text } = await request(server).get('/');
     expect(text).not.toMatch(/<script|<style|style="|\son\w+=|<form/);
   });
@@ -73,7 +73,7 @@ describe('the start page', () => {
   });
 });
 
-test('in development the start page has a log in to try', async () => {
+test('in development the start page has a login to try', async () => {
   const app = await createTestApp({ NODE_ENV: 'development', DEMO_PASSWORD: 'a "quoted" password' });
   const { text } = await request(app.app).get('/').expect(200);
   expect(text).toContain('data-action="/api/session"');
@@ -118,7 +118,7 @@ describe('the forms of the start page in a browser without JavaScript', () => {
     expect((await agent.get('/')).text).toContain('<dt>Logged in as</dt><dd>nobody</dd>');
   });
 
-  test('say on a page what was wrong', async () => {
+  test('show on a page what was wrong', async () => {
     const agent = request.agent(app.app);
     const change = await submit(agent, 'Change');
     expect([change.status, change.type]).toEqual([401, 'text/html']);
@@ -175,7 +175,7 @@ test.each(['/nothing', '/api/companies/9999', '/api/companies?page=0'])(
 );
 
 describeWithRedisServer('the start page without its Redis', () => {
-  test('serves, and says what is away', async () => {
+  test('serves, and shows what is away', async () => {
     const redis = await RedisServer.start();
     const app = await createTestApp({ REDIS_URL: redis.url });
     const agent = request.agent(app.app);

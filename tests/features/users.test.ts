@@ -50,7 +50,7 @@ describe('USERS', () => {
     expect(message).not.toMatch(/secret-value|AAAA/);
   });
 
-  test('unset in production is told once', () => {
+  test('unset in production is logged once', () => {
     const log = new LogLines();
     const config = configWith({ NODE_ENV: 'production' });
     createUsers({ config, logger: pino(log) });
@@ -77,7 +77,7 @@ describe('an unknown name', () => {
   });
 });
 
-describe('many log-ins at once', () => {
+describe('many logins at once', () => {
   test('are checked two at a time, twenty wait, and more are refused at once', async () => {
     let running = 0;
     let most = 0;

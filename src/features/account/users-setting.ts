@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { pathOf, strictObject } from '../../platform/config/index.ts';
 
 /**
- * scrypt in the PHC string format: 2^ln is N, salt and key are base64 without padding. Bounded, because a hash says
- * how much work checking it is: ln=17 are 128 MiB.
+ * scrypt in the PHC string format: 2^ln is N, salt and key are base64 without padding. Bounded, because the
+ * hash sets how much work checking it is: ln=17 are 128 MiB.
  *
  * @see https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md
  */

@@ -19,8 +19,8 @@ export function csv(repository: CompanyRepository): Handler {
       // A cell that begins with = or @ is a program to a spreadsheet.
       escape_formulas: true,
     });
-    // Each end tells the other: a failing row fails the answer, and a client that leaves ends the reading. The error
-    // itself comes out of `lines`, so there is nothing to do in the callback.
+    // A failing row fails the response, and a client that leaves ends the reading. The error itself comes out of `lines`,
+    // so there is nothing to do in the callback.
     return pipeline(rows, lines, () => undefined);
   };
 }

@@ -12,7 +12,7 @@ import { companyPath } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 import { search } from './search.ts';
 
-/** Seconds an answer is fresh, and seconds after that in which it is still sent while a new one is made. */
+/** Seconds for which a response is fresh, and seconds after that in which it is still sent while a new one is loaded. */
 const CACHED = { ttl: 60, stale: 300, tags: ['companies'] };
 
 /** The worked example: a resource with a list, a search, an export, a file, and a change that needs a session. */

@@ -32,7 +32,7 @@ export function cachedCompanies(repository: CompanyRepository, cache: Cache): Pr
 /**
  * GET /search?params={"q":"air","foundedBefore":1950}
  *
- * The same few companies answer every search, so it is they that are cached, once, and not each of the countless answers.
+ * Every search reads the same few companies, so they are cached, once, and not each of the countless responses.
  */
 export function search(repository: CompanyRepository, cache: Cache): Handler {
   return async (req, res) => {

@@ -18,8 +18,8 @@ export interface DemoParts {
 }
 
 /**
- * What the start page's forms do in a browser without JavaScript, which sends no JSON and knows POST alone; with it,
- * public/app.js asks the API. For development only.
+ * The start page's forms in a browser without JavaScript, which sends forms by POST alone; with JavaScript, public/app.js
+ * calls the API. For development only.
  */
 export function demoForms(toolkit: Toolkit, { users, companies }: DemoParts): Router {
   const { session, requireUser, csrf, stores } = toolkit;

@@ -1,6 +1,6 @@
 import { escapeHtml } from '../../platform/http/index.ts';
 
-/** What the page tells. */
+/** What the page shows. */
 export interface HomeFacts {
   readonly pid: number;
   /** The cluster's number of this worker; undefined without a cluster. */
@@ -24,7 +24,7 @@ const LINKS: readonly (readonly [href: string, text: string])[] = [
   ['/api/companies.csv', 'All as CSV, streamed row by row'],
   ['/api/search?params={"country":"JP","foundedBefore":1940}', 'A search with JSON in the query'],
   ['/api/companies?page=0', 'What an error looks like'],
-  ['/livez', 'Health: the process answers'],
+  ['/livez', 'Health: the process responds'],
   ['/readyz', 'Health: it may get traffic'],
 ];
 
@@ -47,7 +47,7 @@ export function homePage(facts: HomeFacts, asset: (name: string) => string): str
 <body>
   <main>
     <h1>It works.</h1>
-    <p class="lead">This page is <code>src/features/home</code>. Put yours next to it: <code>docs/add-a-route.md</code> says how.</p>
+    <p class="lead">This page is <code>src/features/home</code>. Put yours next to it: <code>docs/add-a-route.md</code> shows how.</p>
     <div class="cards">
       ${card('This process', [
         ['Process', String(facts.pid)],

@@ -42,7 +42,7 @@ describe('without any variable', () => {
     expect(Object.isFrozen(load())).toBe(true);
   });
 
-  test('only this machine is listened to, unless it is production or HOST says otherwise', () => {
+  test('listens on this machine only, except in production or where HOST is set', () => {
     expect(load().HOST).toBe('127.0.0.1');
     expect(load({ NODE_ENV: 'test' }).HOST).toBe('127.0.0.1');
     expect(load({ HOST: '' }).HOST).toBe('127.0.0.1');
@@ -74,7 +74,7 @@ describe('the secrets of development', () => {
   });
 
   test.each(['', '{', '{}', 'null', '{"sessionSecret":"short","demoPassword":""}'])(
-    'are generated anew when the file says %j',
+    'are generated anew when the file holds %j',
     async (content) => {
       const file = join(directory, 'broken.json');
       await writeFile(file, content);
@@ -218,7 +218,7 @@ describe('a wrong value', () => {
     [{ REDIS_KEY_PREFIX: 'a b' }, 'REDIS_KEY_PREFIX may have letters, digits and : . _ - only, 64 at most'],
     [{ STORE: 'redis' }, 'REDIS_URL is missing, and STORE=redis needs it: redis://127.0.0.1:6379'],
     [{ SESSION_SECRETS: ' , ' }, 'SESSION_SECRETS is an empty list'],
-  ])('%j is one problem that says how to fix it', (env, problem) => {
+  ])('%j is one problem, with how to fix it', (env, problem) => {
     expect(problemsOf(env)).toEqual([problem]);
   });
 
@@ -280,11 +280,11 @@ describe('production', () => {
     ]);
   });
 
-  test('takes STORE=memory when it is said', () => {
+  test('takes STORE=memory when it is set', () => {
     expect(load({ NODE_ENV: 'production', STORE: 'memory', SESSION_SECRETS: secret }).STORE).toBe('memory');
   });
 
-  test('refuses a short secret anywhere in the list, and does not say it', () => {
+  test('refuses a short secret anywhere in the list, and does not repeat it', () => {
     const problems = problemsOf({ ...production, SESSION_SECRETS: `${secret},sekrit` });
     expect(problems).toEqual([expect.stringMatching(/^SESSION_SECRETS has one shorter than 32 characters/)]);
     expect(problems[0]).not.toContain('sekrit');
@@ -303,7 +303,7 @@ describe('production', () => {
     ['the alphabet backwards', '9876543210zyxwvutsrqponmlkjihgfedcba'],
     ['two rows in one', 'a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6'],
     ['one letter, beside a good secret', `${secret},${'x'.repeat(50)}`],
-  ])('refuses a secret of %s, in production only, and does not say it', (_name, weak) => {
+  ])('refuses a secret of %s, in production only, and does not repeat it', (_name, weak) => {
     const problems = problemsOf({ ...production, SESSION_SECRETS: weak });
     expect(problems).toEqual([expect.stringMatching(/^SESSION_SECRETS has one that can be guessed/)]);
     expect(problems[0]).not.toContain(weak.slice(-8));

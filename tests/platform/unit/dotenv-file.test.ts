@@ -28,7 +28,7 @@ describe('a .env file', () => {
     expect(inspect()).toMatchObject({ problems: [], dotenv: { path: file, found: false }, files: [] });
   });
 
-  test('is read, and its path is told', async () => {
+  test('is read, and its path is reported', async () => {
     await writeFile(file, PRODUCTION);
     expect(inspect()).toMatchObject({
       problems: [],

@@ -16,7 +16,7 @@ describe('strictObject', () => {
     inner: v.optional(strictObject({ b: v.number() })),
   });
 
-  test('gives the fields it knows', () => {
+  test('returns its fields', () => {
     expect(v.parse(schema, { inner: { b: 1 }, a: 'x' })).toEqual({ a: 'x', inner: { b: 1 } });
     expect(v.parse(schema, {})).toEqual({});
   });
@@ -25,7 +25,7 @@ describe('strictObject', () => {
     expect(problemsOf(schema, input)).toEqual([['', 'must be an object']]);
   });
 
-  test('tells every unknown field at once, at the object that has it, beside what else is wrong', () => {
+  test('reports all unknown fields at once, at the object that has them, beside what else is wrong', () => {
     expect(problemsOf(schema, { a: 1, x: 1, '"': 1 })).toEqual([
       ['a', 'must be a string'],
       ['', 'has unknown fields: "x", "\\""'],
@@ -36,7 +36,7 @@ describe('strictObject', () => {
     ]);
   });
 
-  test.each(['__proto__', 'constructor', 'toString'])('does not know %s', (name) => {
+  test.each(['__proto__', 'constructor', 'toString'])('refuses %s as unknown', (name) => {
     expect(problemsOf(schema, JSON.parse(`{"${name}":1}`))).toEqual([['', `has unknown fields: "${name}"`]]);
   });
 });
@@ -64,11 +64,11 @@ describe('a schema without messages of its own', () => {
     ],
     [v.strictObject({}), { [SECRET]: SECRET }, 'has unknown fields: "sekrit"'],
     [v.string(), undefined, 'is missing'],
-  ])('says what is wrong without the value (%#)', (schema, input, message) => {
+  ])('reports what is wrong without the value (%#)', (schema, input, message) => {
     expect(problemsOf(schema, input)).toEqual([['', message]]);
   });
 
-  test('does not tell a value of the configuration either', () => {
+  test('does not repeat a value of the configuration either', () => {
     const { values, problems } = readValues(
       { SECRET: v.pipe(v.string(), v.regex(/^a$/)) },
       { SECRET },
