@@ -1,10 +1,13 @@
-/** Everything that starts no processes of the app: `npm test`. */
-/** @type {import('jest').Config} */
+/**
+ * Everything that starts no process of the app: `npm test`.
+ *
+ * @type {import('jest').Config}
+ */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/tests/platform/cluster/', '/tests/scripts/', '/tests/deploy/', '/tests/soak/'],
+  testPathIgnorePatterns: ['/tests/platform/cluster/', '/tests/scripts/', '/tests/soak/', '/tests/deploy/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -12,7 +15,10 @@ export default {
       { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
-  testTimeout: 20_000,
-  // Each Redis suite owns a redis-server: as many at a time as there are cores is the most that stays honest.
-  maxWorkers: '100%',
+  // Ends a test that hangs. What a test measures has a bound of its own.
+  testTimeout: 60_000,
+  // Half more than there are cores: the suites of a Redis that is down wait most of the time.
+  maxWorkers: '150%',
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['src/platform/**/*.ts'],
 };

@@ -7,7 +7,7 @@ import { csv } from '../../src/features/companies/csv.ts';
 import { readSeed } from '../../src/features/companies/open.ts';
 import { MemoryCompanies } from '../../src/features/companies/repository.ts';
 import { wrap } from '../../src/platform/http/index.ts';
-import { until } from '../support/caches.ts';
+import { until } from '../support/until.ts';
 import { serve } from '../support/http.ts';
 
 const closing: (() => Promise<void>)[] = [];

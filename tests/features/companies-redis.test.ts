@@ -5,7 +5,7 @@ import { readSeed } from '../../src/features/companies/open.ts';
 import { RedisCompanies } from '../../src/features/companies/redis-repository.ts';
 import { normalizeError } from '../../src/platform/http/index.ts';
 import { createRedisClient, type RedisClient } from '../../src/platform/redis/index.ts';
-import { until } from '../support/caches.ts';
+import { until } from '../support/until.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
 import { RedisServer } from '../support/redis-server.ts';
 

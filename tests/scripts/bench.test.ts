@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
-import { until } from '../support/caches.ts';
+import { until } from '../support/until.ts';
 import { isRunning } from '../support/cluster/processes.ts';
 import { describeWithRedisServer } from '../support/describe-redis.ts';
 

@@ -16,6 +16,7 @@ import { sessionFields } from '../../src/session.ts';
 import type { Stores } from '../../src/platform/stores/open.ts';
 import { testConfig } from './config.ts';
 import { LogLines, serve } from './http.ts';
+import { until } from './until.ts';
 
 /** The one password of these tests; checked without scrypt, which has tests of its own. */
 export const PASSWORD = 'correct horse battery staple';
@@ -136,15 +137,6 @@ export function cookieOf(response: Response): string {
 /** GET with a cookie. */
 export function get(url: string, cookie = ''): Promise<Response> {
   return fetch(url, { headers: cookie ? { Cookie: cookie } : {} });
-}
-
-/** Waits until the condition holds, for 5 s at most. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 5000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('the condition did not hold within 5 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** A promise and what resolves it. */

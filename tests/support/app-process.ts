@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { NO_SHEDDING } from './no-shedding.ts';
+import { until } from './until.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -30,6 +31,7 @@ export class AppProcess {
         ADMIN_PORT: '0',
         LOG_FORMAT: 'json',
         LINGER_SECONDS: '0.2',
+        ...NO_SHEDDING,
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
@@ -38,7 +40,7 @@ export class AppProcess {
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
   }
 
-  /** The log so far, one object a line. */
+  /** The log so far, one object per line. */
   get log(): Record<string, unknown>[] {
     return this.stdout
       .split('\n')
@@ -46,20 +48,17 @@ export class AppProcess {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
-  /** Waits for a line of the log, 15 s at most. */
+  /** Waits for a line of the log. */
   async logged(message: string | RegExp): Promise<Record<string, unknown>> {
-    for (let attempt = 0; attempt < 600; attempt++) {
-      const line = this.log.find(
-        ({ msg }) => typeof msg === 'string' && (msg === message || msg.match(message)),
-      );
-      if (line) return line;
-      if (this.child.exitCode !== null) break;
-      await sleep(25);
-    }
-    throw new Error(`"${String(message)}" was not logged:\n${this.stdout}\n${this.stderr}`);
+    const find = () =>
+      this.log.find(({ msg }) => typeof msg === 'string' && (msg === message || msg.match(message)));
+    await until(() => find() !== undefined || this.child.exitCode !== null).catch(() => undefined);
+    const line = find();
+    if (!line) throw new Error(`"${String(message)}" was not logged:\n${this.stdout}\n${this.stderr}`);
+    return line;
   }
 
-  /** Waits until it listens, and tells where. */
+  /** Waits until it listens, and returns where. */
   async url(): Promise<string> {
     const { port } = await this.logged(/^listening/);
     return `http://127.0.0.1:${String(port)}`;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache } from '../../src/platform/cache/layered.ts';
 import { connectRedis } from '../../src/platform/redis/connection.ts';
-import { silent, until } from './caches.ts';
+import { silent } from './caches.ts';
+import { until } from './until.ts';
 import { testConfig } from './config.ts';
 
 /** A process of its own that begins to load a key, says so, and never ends: to be killed. Arguments: url, prefix, key. */

@@ -6,6 +6,7 @@ import type { Cache } from '../../src/platform/cache/cache.ts';
 import { createCache } from '../../src/platform/cache/layered.ts';
 import { connectRedis, type RedisConnection } from '../../src/platform/redis/connection.ts';
 import { testConfig } from './config.ts';
+import { until } from './until.ts';
 
 export const silent: Logger = createLogger({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' });
 
@@ -48,16 +49,6 @@ export async function heartbeat({ subscriber }: Pick<Instance, 'subscriber'>): P
   const calledAt = performance.now();
   for await (const [, message] of on(subscriber.client, 'message') as AsyncIterable<[string, string]>)
     if (Number(message) > calledAt) return;
-}
-
-/** Waits until it is so. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline)
-      throw new Error(`not so within ${timeoutMs} ms: ${condition.toString()}`);
-    await sleep(10);
-  }
 }
 
 /** A load that is done when the test says so, and counts how often it was begun. */

@@ -10,8 +10,9 @@ import { createHttpServer } from '../../src/platform/http/server.ts';
 import { wellFormed } from '../../src/platform/http/middleware/well-formed.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
 import { testConfig } from './config.ts';
+import { until } from './until.ts';
 
-/** A log a test can read: one object a line. */
+/** A log that a test can read: one object per line. */
 export class LogLines extends Writable {
   readonly lines: Record<string, unknown>[] = [];
 
@@ -22,19 +23,25 @@ export class LogLines extends Writable {
     done();
   }
 
-  /** Waits until so many lines were written, 10 s at most: a request's line comes after its answer. */
+  /** Waits until this number of lines was written: the line of a request comes after its response. */
   async waitFor(count: number): Promise<Record<string, unknown>[]> {
-    for (let attempt = 0; this.lines.length < count && attempt < 1000; attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(() => {
+      if (this.lines.length < count) throw new Error(`${this.lines.length} of ${count} lines:${this.#text}`);
+      return true;
+    });
     return this.lines;
   }
 
-  /** Waits until there is a line of that kind, 5 s at most. */
+  /** Waits until there is a line of that kind. */
   async waitForLine(matches: (line: Record<string, unknown>) => boolean): Promise<void> {
-    for (let attempt = 0; !this.lines.some(matches) && attempt < 500; attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(() => {
+      if (!this.lines.some(matches)) throw new Error(`no such line:${this.#text}`);
+      return true;
+    });
+  }
+
+  get #text(): string {
+    return ['', ...this.lines.map((line) => JSON.stringify(line))].join('\n');
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * For tests that count every request: on a machine that runs the tests, the load and the app at once, a late event loop
- * says nothing about the app. What the app does when it is too busy has its own test (overload.test.ts).
+ * No request is refused because the event loop is late: on a machine that runs tests, clients and the app at once, that
+ * says nothing about the app. What the app does when it is too busy has a test of its own (overload.test.ts).
  */
 export const NO_SHEDDING = { MAX_LOOP_DELAY_MS: '0' };

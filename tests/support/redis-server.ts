@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from './until.ts';
 
 /** The server a test may start: redis-server or valkey-server, whichever is on the PATH. */
 export const redisBinary = ['redis-server', 'valkey-server'].find(
@@ -44,12 +44,12 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Starts it where it is not running, with the data of an earlier run; resolves when it answers. */
+  /** Starts it where it is not running, with the data of an earlier run; resolves when it responds. */
   async restart(): Promise<void> {
     if (!redisBinary) throw new Error('no redis-server on the PATH');
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#directory, '--save', ''];
     this.#process = spawn(redisBinary, [...args, ...this.#options], { stdio: 'ignore' });
-    await answers(this.port);
+    await until(() => pings(this.port));
   }
 
   /** SIGKILL: connections are reset, data that was not saved is gone. */
@@ -83,15 +83,7 @@ export class RedisServer {
   }
 }
 
-/** Resolves when something accepts connections on the port and answers a PING. */
-async function answers(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    if (await pings(port)) return;
-    await sleep(25);
-  }
-  throw new Error(`redis-server on port ${port} did not answer within 5 s`);
-}
-
+/** Whether something accepts connections on the port and responds to a PING. */
 async function pings(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

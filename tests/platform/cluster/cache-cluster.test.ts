@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { newPrefix, startInstance, until, type Instance } from '../../support/caches.ts';
+import { newPrefix, startInstance, type Instance } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { shortest, timed } from '../../support/timing.ts';

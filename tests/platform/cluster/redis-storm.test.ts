@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { AppProcess } from '../../support/app-process.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ECHO_MS } from '../../../src/platform/lifecycle/signals.ts';
 import { AppProcess } from '../../support/app-process.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { TEST_SECRET } from '../../support/config.ts';
 import { sendRaw } from '../../support/http.ts';
 import { freePort } from '../../support/redis-server.ts';

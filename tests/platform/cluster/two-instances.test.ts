@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
 import { describeWithRedis, type TestRedis } from '../../support/describe-redis.ts';
 import { createTestApp, type TestApp } from '../../support/test-app.ts';

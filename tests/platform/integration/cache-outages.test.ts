@@ -9,10 +9,10 @@ import {
   newPrefix,
   silent,
   startInstance,
-  until,
   type Instance,
 } from '../../support/caches.ts';
 import { time } from '../../support/clock.ts';
+import { until } from '../../support/until.ts';
 import { testConfig } from '../../support/config.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { LogLines } from '../../support/http.ts';

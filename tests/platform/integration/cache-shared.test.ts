@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { heldLoad, newPrefix, startInstance, until, type Instance } from '../../support/caches.ts';
+import { heldLoad, newPrefix, startInstance, type Instance } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { describeWithRedis, type TestRedis } from '../../support/describe-redis.ts';
 import { shortest, timed } from '../../support/timing.ts';
 

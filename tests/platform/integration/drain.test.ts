@@ -9,7 +9,7 @@ import { Connections } from '../../../src/platform/lifecycle/connections.ts';
 import { Drain } from '../../../src/platform/lifecycle/drain.ts';
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { LogLines, serve } from '../../support/http.ts';
 
 const stops: (() => void)[] = [];

@@ -5,7 +5,7 @@ import type { Express } from 'express';
 import { openEventStream, type EventStream } from '../../../src/platform/http/event-stream.ts';
 import { wrap } from '../../../src/platform/http/wrap.ts';
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { serve } from '../../support/http.ts';
 
 let close: (() => Promise<void>) | undefined;

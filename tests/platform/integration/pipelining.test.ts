@@ -6,7 +6,7 @@ import type { Express } from 'express';
 import { jsonBody } from '../../../src/platform/http/middleware/body.ts';
 import { wrap } from '../../../src/platform/http/wrap.ts';
 import { Connections } from '../../../src/platform/lifecycle/connections.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { sendRaw, serve } from '../../support/http.ts';
 
 let close: (() => Promise<void>) | undefined;

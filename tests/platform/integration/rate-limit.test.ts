@@ -6,7 +6,7 @@ import {
   type RateLimitOptions,
 } from '../../../src/platform/http/middleware/rate-limit.ts';
 import { connectRedis, type RedisConnection } from '../../../src/platform/redis/connection.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { testConfig } from '../../support/config.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../../support/describe-redis.ts';
 import { LogLines, serve } from '../../support/http.ts';

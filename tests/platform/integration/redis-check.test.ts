@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { checkRedis } from '../../../src/platform/redis/connection.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { testConfig } from '../../support/config.ts';
 import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { get, logInAs, serveAccount, until } from '../../support/account-app.ts';
+import { get, logInAs, serveAccount } from '../../support/account-app.ts';
+import { until } from '../../support/until.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 

@@ -8,7 +8,8 @@ import { currentRequestId } from '../../../src/platform/http/middleware/request-
 import { HttpError, type ErrorCode } from '../../../src/platform/http/errors.ts';
 import type { Loader, LoaderInput } from '../../../src/platform/cache/response-cache.ts';
 import { ask, cachedRoutes } from '../../support/cached-routes.ts';
-import { heldLoad, until } from '../../support/caches.ts';
+import { heldLoad } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { clock } from '../../support/clock.ts';
 import { serve } from '../../support/http.ts';
 

@@ -5,9 +5,9 @@ import {
   logInAs,
   logOutMeanwhile,
   serveAccount,
-  until,
   type AccountAppOptions,
 } from '../../support/account-app.ts';
+import { until } from '../../support/until.ts';
 import { TEST_SECRET } from '../../support/config.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../../support/describe-redis.ts';
 import { RedisServer } from '../../support/redis-server.ts';

@@ -8,9 +8,9 @@ import {
   logInAs,
   logOutMeanwhile,
   serveAccount,
-  until,
   type AccountAppOptions,
 } from '../../support/account-app.ts';
+import { until } from '../../support/until.ts';
 import { testSessionRaces } from '../../support/session-races.ts';
 
 const closing: (() => Promise<void>)[] = [];

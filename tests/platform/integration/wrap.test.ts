@@ -8,7 +8,7 @@ import { compress } from '../../../src/platform/http/middleware/compress.ts';
 import { HttpError } from '../../../src/platform/http/errors.ts';
 import { route } from '../../../src/platform/http/route.ts';
 import { ClientLeft, wrap } from '../../../src/platform/http/wrap.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 import { serve } from '../../support/http.ts';
 
 let close: (() => Promise<void>) | undefined;

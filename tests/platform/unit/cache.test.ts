@@ -5,7 +5,8 @@ import { NotCacheable, type CacheParts, type CacheState } from '../../../src/pla
 import { createCache } from '../../../src/platform/cache/layered.ts';
 import { clock } from '../../support/clock.ts';
 import { LogLines } from '../../support/http.ts';
-import { heldLoad, silent, until } from '../../support/caches.ts';
+import { heldLoad, silent } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 
 beforeEach(() => {
   clock.stop();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { LogOutput, shortenLine } from '../../../src/platform/observability/log-output.ts';
-import { until } from '../../support/caches.ts';
+import { until } from '../../support/until.ts';
 
 let files = 0;
 const open: number[] = [];
