@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Company } from '../../src/features/companies/company.ts';
 import { csv } from '../../src/features/companies/csv.ts';
@@ -92,7 +93,7 @@ describe('GET /companies.csv', () => {
   test('reads no faster than the client takes it, and stops when the client leaves', async () => {
     let read = 0;
     let stopped = false;
-    const { csvUrl, log } = await serveCsv(
+    const { csvUrl, server, log } = await serveCsv(
       // eslint-disable-next-line @typescript-eslint/require-await -- rows() is asynchronous
       new Rows(async function* () {
         try {
@@ -102,13 +103,15 @@ describe('GET /companies.csv', () => {
         }
       }),
     );
+    const connected = once(server, 'connection') as Promise<[Socket]>;
     const response = await ask(csvUrl);
     response.pause();
-    // How soon the sockets' buffers are full is up to the machine.
+    const [socket] = await connected;
+    // How much the buffers of the system take is up to the machine.
     await until(async () => {
       const readByThen = read;
-      await sleep(300);
-      return read === readByThen;
+      for (let turn = 0; turn < 100; turn++) await setImmediate();
+      return socket.writableNeedDrain && read === readByThen;
     });
     expect(stopped).toBe(false);
     response.destroy();

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { finished } from 'node:stream/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { health } from '../../../src/platform/http/middleware/health.ts';
-import { overload, type OverloadLimits } from '../../../src/platform/http/middleware/overload.ts';
+import { overload, watchLoop, type OverloadLimits } from '../../../src/platform/http/middleware/overload.ts';
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
 import { serve } from '../../support/http.ts';
+import { until } from '../../support/until.ts';
 
 let close: (() => Promise<void>) | undefined;
 afterEach(async () => {
@@ -53,10 +54,6 @@ async function start(limits: Partial<OverloadLimits>, env: Record<string, string
     return { status: response.status, headers: response.headers, body: await response.json() };
   };
   return { ...served, ask, upload, waiting };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe('too many requests in flight', () => {
@@ -190,10 +187,34 @@ describe('an event loop that is late', () => {
     while (status === 503) ({ status } = await ask('/block/0'));
     expect(status).toBe(200);
   });
+});
 
-  test('once, because of one long pause, refuses nobody', async () => {
-    const { ask } = await start({ maxDelayMs: 60 });
-    const asked = [ask('/block/300'), ask('/block/0'), ask('/block/0')];
-    for (const { status } of await Promise.all(asked)) expect(status).toBe(200);
+describe('the watch over the event loop', () => {
+  let now = 0;
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['performance'] });
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+  });
+
+  /** What it reports in a turn that takes this long, in milliseconds. */
+  const turn = (isLate: (now: number) => boolean, ms: number) => {
+    now += ms;
+    const late = isLate(now);
+    jest.runOnlyPendingTimers();
+    return late;
+  };
+
+  test('reports the second late turn in a row, and those after it', () => {
+    const isLate = watchLoop(60);
+    expect([10, 300, 100, 100, 10].map((ms) => turn(isLate, ms))).toEqual([false, false, true, true, false]);
+  });
+
+  test('reports no single long pause: who waited through it is served', () => {
+    const isLate = watchLoop(60);
+    expect([10, 300, 10, 10, 300, 10].some((ms) => turn(isLate, ms))).toBe(false);
   });
 });

@@ -30,9 +30,9 @@ function openLog() {
   };
 }
 
-/** What is in the file once so much is: a write that was under way may end after a flush. */
+/** What is in the file once that much is there: a write that was under way may end after a flush. */
 async function whole(written: () => Promise<string>, length: number): Promise<string> {
-  for (let i = 0; i < 200 && (await written()).length < length; i++) await sleep(20);
+  await until(async () => (await written()).length >= length);
   return written();
 }
 

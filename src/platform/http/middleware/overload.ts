@@ -116,7 +116,7 @@ function receiving({ maxReceiving = 0, maxReceivingPerAddress = 0 }: OverloadLim
  * overload, and it would not help to reject those who waited through it. `perf_hooks` has statistics over a period,
  * not the delay of this turn.
  */
-function watchLoop(maxDelayMs: number): (now: number) => boolean {
+export function watchLoop(maxDelayMs: number): (now: number) => boolean {
   let due = performance.now() + TICK_MS;
   let lastDelay = 0;
   setInterval(() => {
