@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
+import { afterEach } from '@jest/globals';
 import express, { type Express } from 'express';
 import { accessLog } from '../../src/platform/http/middleware/access-log.ts';
 import { requestContext } from '../../src/platform/http/middleware/request-context.ts';
@@ -79,6 +80,19 @@ export async function serve(
     await once(server, 'close');
   };
   return { url: `http://127.0.0.1:${port}`, port, server, log, app, close };
+}
+
+/** `serve` for a test file: closes each server after the test that started it. Call it at the top of the file. */
+export function serveEachTest(): typeof serve {
+  const started: Awaited<ReturnType<typeof serve>>[] = [];
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map(({ close }) => close()));
+  });
+  return async (add, env) => {
+    const served = await serve(add, env);
+    started.push(served);
+    return served;
+  };
 }
 
 /** Sends bytes as they are and reads until the server closes: for requests no HTTP client would send. */

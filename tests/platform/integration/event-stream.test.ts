@@ -1,24 +1,13 @@
 import { EventEmitter, once } from 'node:events';
 import { get } from 'node:http';
-import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Express } from 'express';
+import { describe, expect, test } from '@jest/globals';
 import { openEventStream, type EventStream } from '../../../src/platform/http/event-stream.ts';
 import { wrap } from '../../../src/platform/http/wrap.ts';
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
 import { until } from '../../support/until.ts';
-import { serve } from '../../support/http.ts';
+import { serveEachTest } from '../../support/http.ts';
 
-let close: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await close?.();
-  close = undefined;
-});
-
-async function start(add: (app: Express) => void) {
-  const served = await serve(add);
-  close = served.close;
-  return served;
-}
+const start = serveEachTest();
 
 describe('an event stream', () => {
   test('ends when the process drains, cleanly for the client', async () => {

@@ -1,25 +1,14 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Express } from 'express';
+import { describe, expect, test } from '@jest/globals';
 import { jsonBody } from '../../../src/platform/http/middleware/body.ts';
 import { wrap } from '../../../src/platform/http/wrap.ts';
 import { Connections } from '../../../src/platform/lifecycle/connections.ts';
 import { until } from '../../support/until.ts';
-import { sendRaw, serve } from '../../support/http.ts';
+import { sendRaw, serveEachTest } from '../../support/http.ts';
 
-let close: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await close?.();
-  close = undefined;
-});
-
-async function start(add: (app: Express) => void, env: Record<string, string> = {}) {
-  const served = await serve(add, env);
-  close = served.close;
-  return served;
-}
+const start = serveEachTest();
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const LAST = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';

@@ -1,24 +1,13 @@
 import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Express } from 'express';
+import { describe, expect, test } from '@jest/globals';
 import { openEventStream } from '../../../src/platform/http/event-stream.ts';
 import { ClientLeft, wrap, type Handler } from '../../../src/platform/http/wrap.ts';
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
-import { serve } from '../../support/http.ts';
+import { serveEachTest } from '../../support/http.ts';
 
-let close: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await close?.();
-  close = undefined;
-});
-
-async function start(add: (app: Express) => void, env: Record<string, string> = {}) {
-  const served = await serve(add, env);
-  close = served.close;
-  return served;
-}
+const start = serveEachTest();
 
 describe('the deadline', () => {
   const QUICK = { REQUEST_TIMEOUT_SECONDS: '0.1' };

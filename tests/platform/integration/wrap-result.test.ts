@@ -4,23 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Express } from 'express';
+import { describe, expect, test } from '@jest/globals';
 import { compress } from '../../../src/platform/http/middleware/compress.ts';
 import { wrap, type Handler } from '../../../src/platform/http/wrap.ts';
-import { serve } from '../../support/http.ts';
+import { serveEachTest } from '../../support/http.ts';
 
-let close: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await close?.();
-  close = undefined;
-});
-
-async function start(add: (app: Express) => void, env: Record<string, string> = {}) {
-  const served = await serve(add, env);
-  close = served.close;
-  return served;
-}
+const start = serveEachTest();
 
 describe('what a handler returns is sent:', () => {
   /** A stream like those of the readable-stream package, which are not of Node's class. */

@@ -2,26 +2,16 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Express, RequestHandler, Response as ExpressResponse } from 'express';
+import { describe, expect, test } from '@jest/globals';
+import type { RequestHandler, Response as ExpressResponse } from 'express';
 import { compress } from '../../../src/platform/http/middleware/compress.ts';
 import { HttpError } from '../../../src/platform/http/errors.ts';
 import { route } from '../../../src/platform/http/route.ts';
 import { ClientLeft, wrap } from '../../../src/platform/http/wrap.ts';
 import { until } from '../../support/until.ts';
-import { serve } from '../../support/http.ts';
+import { serveEachTest } from '../../support/http.ts';
 
-let close: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await close?.();
-  close = undefined;
-});
-
-async function start(add: (app: Express) => void, env: Record<string, string> = {}) {
-  const served = await serve(add, env);
-  close = served.close;
-  return served;
-}
+const start = serveEachTest();
 
 describe('whatever goes wrong in a handler reaches the error handler', () => {
   test.each<[string, () => unknown]>([
@@ -102,7 +92,6 @@ describe('the signal', () => {
     );
     await fetch(url);
     const before = listeners;
-    await close?.();
     const other = await start((app) =>
       app.get(
         '/',
