@@ -76,9 +76,9 @@ export async function createApp(parts: AppParts<Config>): Promise<Express> {
 function settings(app: Express, config: Config): Express {
   app.set('env', config.NODE_ENV);
   app.set('trust proxy', config.TRUST_PROXY);
-  // "a[b]=c" stays a flat key: no objects made up by a client where a string is meant.
+  // "a[b]=c" stays a flat key: a client cannot send an object where a string is expected.
   app.set('query parser', 'simple');
-  // A hash of every answer pays only where clients ask again for the same: the response cache does it there.
+  // A hash of every response pays only where clients ask again for the same: the response cache does it there.
   app.set('etag', false);
   app.disable('x-powered-by');
   app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;

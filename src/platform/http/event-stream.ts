@@ -3,17 +3,17 @@ import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 
 /** An open stream of server-sent events. */
 export interface EventStream {
-  /** Sends one event. Does nothing once the client has left or the process leaves. */
+  /** Sends one event. Does nothing once the client has left or the process drains. */
   send(event: string, data: unknown): void;
-  /** Fires when the stream has ended, whoever ended it. Stop what feeds it then. */
+  /** Fires when the stream has ended, from either side. Stop its source then. */
   readonly ended: AbortSignal;
 }
 
-/** Proxies close connections that are silent for a minute (nginx' proxy_read_timeout): say something before. */
+/** Proxies close connections that are silent for a minute (nginx's proxy_read_timeout). */
 const HEARTBEAT_MS = 15_000;
 
 /**
- * Answers with server-sent events. The stream ends when the client leaves, or cleanly when the process drains: the
+ * Responds with server-sent events. The stream ends when the client leaves, or cleanly when the process drains: the
  * browser then connects again by itself, to a process that stays.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -27,7 +27,7 @@ export function openEventStream(req: Request, res: Response, lifecycle: Lifecycl
     'X-Accel-Buffering': 'no',
   });
   const write = (text: string) => {
-    // A client that does not read must not fill the memory: it misses events instead.
+    // A client that does not read misses events: they must not fill the memory.
     if (ended.signal.aborted || res.writableNeedDrain) return;
     res.write(text);
     // The compression middleware holds bytes back until it has enough to compress well.

@@ -1,7 +1,7 @@
 /** Longer than any page's address here, shorter than what proxies accept in a header. Counts as it is sent, encoded. */
 const MAX_LENGTH = 2048;
 
-/** Stands for our own origin; nothing a target says may lead away from it. */
+/** Stands for our own origin. */
 const HERE = 'http://here.invalid';
 
 /** Control characters, white space and backslashes, which browsers drop or read as a slash. */
@@ -12,10 +12,10 @@ const TRICKS = /[\u0000-\u0020\u007f-\u00a0\u2028\u2029\\]/;
 const ENCODED_TRICKS = /%(?:[01][0-9a-f]|7f|5c)|^\/+%2f/i;
 
 /**
- * Where to send a browser that brought its own target (`?next=…`): the target if it is a path on this site, else the
+ * Where to send a browser whose request has a target (`?next=…`): the target if it is a path on this site, else the
  * fallback. Anything else would let a link to this site end on another one.
  *
- * @param target - what the request said, of whatever type.
+ * @param target - from the request, of any type.
  * @returns a path with its query and fragment.
  * @see https://cwe.mitre.org/data/definitions/601.html
  */

@@ -12,11 +12,11 @@ export interface Toolkit<Config extends PlatformConfig = PlatformConfig> extends
   readonly guarded: readonly RequestHandler[];
   /** Reads a JSON body into `req.body`. */
   readonly json: RequestHandler;
-  /** Gives the request `req.session`, which is undefined while the store is away. Mount it only where it is needed. */
+  /** Sets `req.session`, which is undefined while the store is away. Mount it only where it is needed. */
   readonly session: RequestHandler;
   /** Lets logged-in users pass: else 401, or 503 while the store is away. Mount it behind `session`. */
   readonly requireUser: RequestHandler;
-  /** Refuses unsafe methods that come from another site's page. Mount it on every route that a cookie protects. */
+  /** Rejects unsafe methods that come from another site's page. Mount it on every route that a cookie protects. */
   readonly csrf: RequestHandler;
   /** A limit of requests per client, shared by all processes. */
   readonly rateLimit: (options: RateLimitOptions) => RateLimit;

@@ -16,21 +16,21 @@ declare module 'http' {
   }
 }
 
-/** Probes ask every few seconds; their lines would drown the others. A probe that fails is still logged. */
+/** Probes come every few seconds. One that fails is still logged. */
 const QUIET_PATHS = new Set(['/livez', '/readyz']);
 
 /** Strict, because it goes into logs and headers of other systems. */
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
 /**
- * One line a request: id, method, path, status, milliseconds, bytes (headers included) and ip; the error's code with a
+ * One line per request: id, method, path, status, milliseconds, bytes (headers included) and ip; the error's code with a
  * 4xx, the error with its stack with a 5xx. Gives the request its id and `req.log`.
  */
 export function accessLog(logger: Logger): RequestHandler {
   const log = pinoHttp<Request, Response>({
     logger: withoutRequest(logger),
     genReqId: requestId,
-    // The line and req.log carry the id alone, and the line the fields below.
+    // req.log has the id alone, and the line the fields below.
     quietReqLogger: true,
     quietResLogger: true,
     customAttributeKeys: { req: UNUSED },
@@ -39,7 +39,7 @@ export function accessLog(logger: Logger): RequestHandler {
     customSuccessMessage: () => 'request',
     customErrorMessage: () => 'request',
     customSuccessObject: (req: Request, res: Response) => fields(req, res),
-    // Without res.err, pino-http makes an error up that says no more than the status does.
+    // Without res.err, pino-http's error has no more than the status.
     customErrorObject: (req: Request, res: Response, err: Error) =>
       res.err ? { ...fields(req, res), err } : fields(req, res),
   });
@@ -56,7 +56,7 @@ export function accessLog(logger: Logger): RequestHandler {
 /** The name under which pino-http would give a logger the whole request. */
 const UNUSED = 'wholeRequest';
 
-/** pino-http makes a logger with the whole request for each, also where nobody uses it: it gets the one it has. */
+/** pino-http also makes a logger with the whole request for each; with this one as its parent it gets none. */
 function withoutRequest(logger: Logger): Logger {
   const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
     if (UNUSED in bindings) return this;
@@ -66,12 +66,12 @@ function withoutRequest(logger: Logger): Logger {
   return Object.create(logger, { child: { value: child } }) as Logger;
 }
 
-/** Node can tell the address of a connection that is gone, if it was asked before. */
+/** Node has the address of a closed connection only if it was read before. */
 function rememberAddress({ socket }: Request): string | undefined {
   return socket.remoteAddress;
 }
 
-/** The id a trusted proxy gave the request, if it has the right shape; else a new one. Also answers with it. */
+/** The id that a trusted proxy gave the request, if it has the right form, else a new one. Also in the response. */
 function requestId(req: Request, response: ServerResponse): string {
   const given = req.headers['x-request-id'];
   const isGiven = typeof given === 'string' && REQUEST_ID.test(given) && fromTrustedProxy(req);
@@ -86,9 +86,9 @@ function fromTrustedProxy(req: Request): boolean {
 }
 
 function levelOf(req: Request, res: Response): 'silent' | 'info' | 'warn' | 'error' {
-  // Also where the answer failed half way: its status is the one it began with.
+  // Also where the response failed half way: its status is the one it began with.
   if (res.err) return 'error';
-  // A refusal (overload, a probe of a process that drains) is no fault: there is no error to look at.
+  // A rejected request (overload, a probe of a process that drains) is not an error.
   if (res.statusCode >= 500 && res.statusCode !== 503) return 'error';
   if (res.statusCode >= 400 || !res.writableEnded) return 'warn';
   return QUIET_PATHS.has(req.originalUrl) ? 'silent' : 'info';
@@ -105,7 +105,7 @@ function fields(req: Request, res: Response) {
     bytes: req.socket.bytesWritten - req.bytesBefore,
     ip: readableAddress(req.ip),
     code: res.problemCode,
-    // The client left before the answer was whole.
+    // The client left before the response was complete.
     aborted: res.writableEnded ? undefined : true,
   };
 }

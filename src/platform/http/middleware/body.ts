@@ -5,7 +5,7 @@ import { HttpError } from '../errors.ts';
 
 /**
  * Reads a JSON body into `req.body`. Another content type is 415, broken JSON 400, too much of it 413: the limit
- * counts after decompression, so a gzip bomb is cut when it has grown to the limit.
+ * counts after decompression, so a gzip bomb is rejected at the limit.
  *
  * @param options.limitKb - the largest body, in KiB.
  */
@@ -20,18 +20,18 @@ export function jsonBody({ limitKb }: { limitKb: number }): RequestHandler {
         headers: { Accept: 'application/json' },
       });
     }
-    // The parser would read all of it first, and answer then.
+    // The parser would read all of it before it fails.
     if (Number(req.headers['content-length']) > limit) throw new HttpError('BODY_TOO_LARGE');
     parse(req, res, next);
   };
 }
 
-/** Whether a request has a body, be it empty in the end. */
+/** Whether a request has a body, which may be empty. */
 export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** body-parser loads its tables of encodings, some forty files, with the first body it gets: not in a request, then. */
+/** body-parser loads its tables of encodings, some forty files, with its first body: at the start, then. */
 function loadDecoders(parse: RequestHandler): void {
   const headers = { 'content-type': 'application/json', 'content-length': '2' };
   const request = Object.assign(Readable.from([Buffer.from('{}')]), { headers, method: 'POST' });

@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 /** How long a browser may remember a preflight, in seconds: Chrome's maximum. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7200;
 
-/** Headers of answers that a script of a listed origin may read, beside those it always may. */
+/** Response headers that a script of a listed origin may read, beside those it always may. */
 const EXPOSED_HEADERS = ['ETag', 'Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'X-Request-Id'];
 
 /**
@@ -19,7 +19,7 @@ export function cors({ origins = [] }: { origins?: readonly string[] } = {}): Re
       next();
     };
   }
-  const answer = corsHeaders({
+  const respond = corsHeaders({
     origin: [...origins],
     credentials: true,
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
@@ -27,13 +27,13 @@ export function cors({ origins = [] }: { origins?: readonly string[] } = {}): Re
   });
   return (req, res, next) => {
     const { origin, 'access-control-request-method': method } = req.headers;
-    // Nobody asks what a page of another origin may do: a browser names the origin, and in a preflight the method. The
-    // package would send half of the headers all the same, and answer an OPTIONS that asks for Allow as a preflight.
+    // Not from a page of another origin: a browser sends the origin, and in a preflight the method. The package would
+    // add half of the headers all the same, and take an OPTIONS that asks for Allow for a preflight.
     if (origin === undefined || (req.method === 'OPTIONS' && !method)) {
       res.vary('Origin');
       next();
       return;
     }
-    answer(req, res, next);
+    respond(req, res, next);
   };
 }

@@ -4,19 +4,19 @@ import { route } from '../route.ts';
 
 export interface HealthOptions {
   readonly lifecycle: Lifecycle;
-  /** Whether the store answers; undefined where there is nothing to be away (memory). */
+  /** Whether the store responds; undefined for a store in memory. */
   readonly storeIsUp: () => boolean | undefined;
-  /** Why it is down, or what it refuses although it is up, in words that anybody may see. */
+  /** Why it is down, or what it rejects although it is up, in words that are public. */
   readonly storeProblem?: () => string | undefined;
   /** Whether a store that is away makes the process not ready, or only degraded. */
   readonly readyRequiresStore?: boolean;
 }
 
-/** What may be a probe; the router says whether it is one. */
+/** What may be a probe; the router decides. */
 const PROBES = /^\/(?:livez|readyz)/i;
 
 /**
- * `/livez`: the process answers; it never asks a dependency, or Redis being down would have every worker restarted.
+ * `/livez`: the process responds; it asks no dependency, because an outage of Redis would have every worker restarted.
  * `/readyz`: send it traffic, or don't (503: it starts or drains).
  *
  * @see https://kubernetes.io/docs/reference/using-api/health-checks/

@@ -11,9 +11,9 @@ export interface RateLimitOptions {
   readonly name: string;
   /** How many requests are let through … */
   readonly points: number;
-  /** … within so many seconds, counted from the first. */
+  /** … within this number of seconds, counted from the first. */
   readonly perSeconds: number;
-  /** Whom it counts; by default the client's address. */
+  /** The client that it counts; by default its address. */
   readonly key?: (req: Request) => string;
 }
 
@@ -35,7 +35,7 @@ type Limiter = Pick<RateLimiterMemory, 'consume' | 'delete'>;
 
 /**
  * Makes limits that all processes share through Redis. While Redis is away each process counts in its own memory: a
- * limit that then is n times as high is better than none, and than refusing everybody.
+ * limit that then is n times as high is better than none, and than rejecting everybody.
  *
  * @throws {Error} when a limit's name is not of the form its headers and keys need.
  * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/ RateLimit and RateLimit-Policy
@@ -82,8 +82,8 @@ async function take(limiter: Limiter, key: string): Promise<{ left: RateLimiterR
 }
 
 /**
- * Counts in Redis, and in memory when Redis fails. rate-limiter-flexible's own insurance does the same and tells
- * nobody: a Redis that refuses the script (ACL, read-only) would never be noticed.
+ * Counts in Redis, and in memory when Redis fails. rate-limiter-flexible's own insurance does the same without a
+ * report: a Redis that rejects the script (ACL, read-only) would never be noticed.
  */
 function sharedLimiter(
   redis: RedisConnection,

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import { HttpError } from '../errors.ts';
 
-/** Refuses what no honest client sends, before anything downstream has to cope with it. */
+/** Rejects what no honest client sends, before anything downstream has to handle it. */
 export function wellFormed(): RequestHandler {
   return (req, _res, next) => {
     if (req.url.includes('%')) assertPercentEncoding(req.url);
@@ -14,7 +14,7 @@ export function wellFormed(): RequestHandler {
 const HOST = /^(?:\[[\da-f:.]+\]|[^\s/?#@:[\]\\"'<>^`{|}\u0080-\uffff]*)(?::\d{0,5})?$/i;
 
 /**
- * Links, redirects and cache keys are made of it, and who of two hosts is meant, each program on the way may see otherwise.
+ * Links, redirects and cache keys contain it, and each program on the way may choose another one of two hosts.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-3.2 each of these must be a 400
  */
