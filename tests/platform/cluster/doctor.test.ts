@@ -60,7 +60,7 @@ describe('npm run doctor', () => {
     expect(stdout).not.toContain('sekrit');
   });
 
-  test('says what would be warned of, which is no error unless --strict', async () => {
+  test('reports what the start would warn of, which is no error unless --strict', async () => {
     const env = {
       ...PRODUCTION,
       SESSION_COOKIE_SECURE: 'off',
@@ -79,7 +79,7 @@ describe('npm run doctor', () => {
     expect((await doctor(env, '--strict')).code).toBe(1);
   });
 
-  test('checks for production whatever NODE_ENV is, and says so', async () => {
+  test('checks for production with any NODE_ENV, and reports another one', async () => {
     expect((await examine()).findings).toEqual([
       expect.stringMatching(/^error: config: REDIS_URL/),
       expect.stringMatching(/^error: config: SESSION_SECRETS/),
@@ -188,7 +188,7 @@ describeWithRedisServer('doctor with a Redis', () => {
   const withUrl = (REDIS_URL: string) =>
     examine({ NODE_ENV: 'production', SESSION_SECRETS: SECRET, REDIS_URL });
 
-  test('that is fit is nothing to say, and leaves no key', async () => {
+  test('that is fit gives no finding, and keeps no key', async () => {
     expect(await withUrl(`${redis.url}/1`)).toEqual({ code: 0, ok: true, findings: [] });
   });
 

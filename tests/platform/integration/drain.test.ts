@@ -92,7 +92,7 @@ describe('a drain', () => {
     expect(await refuses(server, port)).toBe(true);
   });
 
-  test('answers a keep-alive client that sends during the linger, and tells it to go', async () => {
+  test('serves a keep-alive client that sends during the linger, with "Connection: close"', async () => {
     const { drain, server, port, ask } = await start({ LINGER_SECONDS: 3 });
     expect(await ask('/fast')).toEqual([200, 'fast', 'keep-alive']);
     const drained = drain.start('test');
@@ -142,7 +142,7 @@ describe('a drain', () => {
     expect(await drained).toBe(true);
   });
 
-  test('does not wait for connections on which nothing ever came', async () => {
+  test('does not wait for connections that sent nothing', async () => {
     const { drain, port } = await start({ DRAIN_TIMEOUT_SECONDS: 10 });
     const silent = connect(port, '127.0.0.1');
     await once(silent, 'connect');
@@ -151,7 +151,7 @@ describe('a drain', () => {
     await closed;
   });
 
-  test('cuts what is left at the deadline, and says how much', async () => {
+  test('cuts what is left at the deadline, and logs the number of requests', async () => {
     const started = await start({ LINGER_SECONDS: 0, DRAIN_TIMEOUT_SECONDS: 1 });
     const { drain, lines } = started;
     const { cut } = await openEndlessUpload(started);
@@ -160,7 +160,7 @@ describe('a drain', () => {
     await cut;
   });
 
-  test('in a hurry does not wait for its deadline', async () => {
+  test('that is forced does not wait for its deadline', async () => {
     const started = await start({ LINGER_SECONDS: 60, DRAIN_TIMEOUT_SECONDS: 3600 });
     const { drain, lines } = started;
     await openEndlessUpload(started);
@@ -180,8 +180,8 @@ describe('a drain', () => {
   });
 });
 
-describe('what a connection counts as', () => {
-  test('a request is in flight until its answer is out', async () => {
+describe('connections', () => {
+  test('a request is in flight until its response is sent', async () => {
     const { connections, ask } = await start();
     const slow = ask('/slow');
     await until(() => connections.inFlight === 1);

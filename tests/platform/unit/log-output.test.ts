@@ -113,7 +113,7 @@ describe('where the output takes nothing', () => {
     }).not.toThrow();
   });
 
-  test('beyond what may wait, lines are lost, and how many is said as soon as there is room', async () => {
+  test('beyond what may wait, lines are lost, and their number is logged as soon as there is room', async () => {
     const { log, fd } = pipe();
     const line = `${'x'.repeat(99_999)}\n`;
     for (let i = 0; i < 200; i++) log.write(line);
@@ -130,10 +130,10 @@ describe('where the output takes nothing', () => {
       return text.includes('log lines were lost') && text.endsWith('}\n');
     }, 30_000);
     const whole = text.split('\n').filter((one) => one.length === 99_999).length;
-    const told = JSON.parse(text.split('\n').find((one) => one.startsWith('{')) ?? '') as { lines: number };
+    const report = JSON.parse(text.split('\n').find((one) => one.startsWith('{')) ?? '') as { lines: number };
     // 8 MiB may wait.
     expect(whole).toBe(84);
-    expect(told.lines).toBe(200 - whole);
+    expect(report.lines).toBe(200 - whole);
   }, 40_000);
 
   test('because its disk is full, nothing is thrown and nothing waits', async () => {
@@ -149,7 +149,7 @@ describe('where the output takes nothing', () => {
     }).not.toThrow();
   });
 
-  test('because nobody reads it any more, nothing is thrown and nothing kept', async () => {
+  test('because its reader is gone, nothing is thrown and nothing kept', async () => {
     const path = join(tmpdir(), `log-output-${process.pid}-${files++}.pipe`);
     execFileSync('mkfifo', [path]);
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { LogLines } from '../../support/http.ts';
 
-/** What the log says when it is given this. */
+/** The line that is logged for these fields. */
 function logged(fields: object): Record<string, unknown> {
   const log = new LogLines();
   createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log).info(fields, 'text');

@@ -91,7 +91,7 @@ test.each([
   expect(redactUrl(url)).toBe(url);
 });
 
-test('names are told by what they hold', () => {
+test('names of secrets are recognised by the words in them', () => {
   const secret = [
     'Authorization',
     'set-cookie',
