@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { listen } from '../../../src/platform/lifecycle/listen.ts';
 import { until } from '../../support/deploy/until.ts';
-import { freePort } from '../../support/redis-server.ts';
+import { productionEnv } from '../../support/production-env.ts';
 
 const jobs: (() => unknown)[] = [];
 afterEach(async () => {
@@ -20,34 +20,19 @@ afterEach(async () => {
 const DESCRIPTORS = 64;
 
 async function start(entry: string) {
-  const [port, adminPort] = [await freePort(), await freePort()];
   const folder = await mkdtemp(join(tmpdir(), 'descriptors-'));
   jobs.push(() => rm(folder, { recursive: true }));
+  // It looks at its memory once a second.
+  const env = await productionEnv(folder, { IDLE_MEMORY_SECONDS: '1' });
   const child = spawn(
     'sh',
     ['-c', `ulimit -n ${DESCRIPTORS}; exec "$0" dist/${entry}.js`, process.execPath],
-    {
-      env: {
-        PATH: process.env.PATH,
-        NODE_ENV: 'production',
-        SESSION_SECRETS: 'a-secret-for-tests-that-is-long-enough-0123456789',
-        REDIS_URL: 'redis://127.0.0.1:1',
-        WEB_CONCURRENCY: '2',
-        HOST: '127.0.0.1',
-        PORT: String(port),
-        ADMIN_PORT: String(adminPort),
-        CONTROL_SOCKET: join(folder, 'control.sock'),
-        LINGER_SECONDS: '0.1',
-        // Looks at its memory ten times a second.
-        REST_SECONDS: '1',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
+    { env, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const ended = once(child, 'exit');
   jobs.push(() => child.kill('SIGKILL'));
   const log = text(child.stdout);
-  return { port, adminPort, child, ended, log };
+  return { port: Number(env.PORT), adminPort: Number(env.ADMIN_PORT), child, ended, log };
 }
 
 /** Asks on a connection of its own, or on the one that the agent keeps. */
@@ -64,7 +49,7 @@ function ask(port: number, path: string, agent?: Agent): Promise<number | undefi
   });
 }
 
-/** Opens connections until some of them are refused, and says how to close those that are left. */
+/** Opens connections until some of them are refused. Returns what closes those that are left. */
 async function useUp(port: number): Promise<() => void> {
   const open = new Set<Socket>();
   let refused = 0;
@@ -99,7 +84,7 @@ describe('without a descriptor left,', () => {
       expect(await ask(adminPort, '/metrics', adminAgent)).toBe(200);
 
       const free = await useUp(port);
-      // Workers look at their memory each second, a process at rest more often.
+      // Each process looks at its memory once a second.
       let rounds = 0;
       await until('it has served on for a while', async () => {
         expect(await ask(port, '/livez', agent)).toBe(200);
@@ -121,7 +106,7 @@ describe('without a descriptor left,', () => {
   );
 });
 
-test('a connection that a server can not accept does not end the process', async () => {
+test('a connection that cannot be accepted does not end the process', async () => {
   const server = createServer();
   await listen(server, { host: '127.0.0.1', port: 0 });
   jobs.push(() => server.close());

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { until } from '../../support/deploy/until.ts';
-import { freePort } from '../../support/redis-server.ts';
+import { productionEnv } from '../../support/production-env.ts';
 import { OUTPUTS, type Output } from '../../support/stalled-output.ts';
 
 const jobs: (() => unknown)[] = [];
@@ -26,35 +26,23 @@ interface Stalled {
   readonly ended: Promise<unknown[]>;
 }
 
-/** A built entry whose log, and stderr, goes to an output that nobody reads, and is full. */
+/** A built entry whose log, and stderr, goes to an output that is full and not read. */
 async function startStalled(
   entry: string,
   output: Output,
   env: Record<string, string> = {},
 ): Promise<Stalled> {
-  const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), 'stalled-'));
   jobs.push(() => rm(folder, { recursive: true }));
+  const processEnv = await productionEnv(folder, { ADMIN_PORT: '0', ...env });
   const args = ['--import', './tests/fixtures/crash-on-signal.mjs', `dist/${entry}.js`];
   const child = spawn(process.execPath, args, {
-    env: {
-      PATH: process.env.PATH,
-      NODE_ENV: 'production',
-      SESSION_SECRETS: 'a-secret-for-tests-that-is-long-enough-0123456789',
-      REDIS_URL: 'redis://127.0.0.1:1',
-      WEB_CONCURRENCY: '2',
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      ADMIN_PORT: '0',
-      CONTROL_SOCKET: join(folder, 'control.sock'),
-      LINGER_SECONDS: '0.1',
-      ...env,
-    },
+    env: processEnv,
     stdio: ['ignore', output.stdio, output.stdio],
   });
   const ended = once(child, 'exit');
   jobs.push(() => child.kill('SIGKILL'));
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${processEnv.PORT}`;
   await until(`${entry} serves`, () => isServing(url));
   // A pipe holds 64 KiB and a socket about 200, each line has 2.
   const path = `/livez/${'x'.repeat(2000)}`;
@@ -69,9 +57,9 @@ function isServing(url: string): Promise<boolean> {
   );
 }
 
-describe.each(['a pipe', 'a socket'] as const)('with %s for a log that nobody reads', (kind) => {
+describe.each(['a pipe', 'a socket'] as const)('with a log to %s without a reader', (kind) => {
   test.each(['server', 'cluster'])(
-    '%s.js serves on, and ends when it is told to',
+    '%s.js serves on, and ends on SIGTERM',
     async (entry) => {
       const { child, url, ended } = await startStalled(entry, await open(kind));
       expect(await isServing(url)).toBe(true);
@@ -91,7 +79,7 @@ describe.each(['a pipe', 'a socket'] as const)('with %s for a log that nobody re
     60_000,
   );
 
-  test('a configuration that is wrong ends it with 78', async () => {
+  test('a wrong configuration ends it with 78', async () => {
     const output = await open(kind);
     // Ends by a signal: Node would make the output wait again.
     const text = "process.stdout.write('x'.repeat(1e6)); setInterval(() => 0, 1000); process.send('full')";
@@ -107,7 +95,7 @@ describe.each(['a pipe', 'a socket'] as const)('with %s for a log that nobody re
   }, 60_000);
 });
 
-test('a log for people to read does not hold up the end either', async () => {
+test('a pretty log does not delay the end either', async () => {
   const { child, ended } = await startStalled('server', await open('a pipe'), { LOG_FORMAT: 'pretty' });
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);

@@ -5,7 +5,7 @@ import { sendCommand } from '../../../src/platform/supervisor/ctl.ts';
 import type { ControlResponse } from '../../../src/platform/supervisor/control.ts';
 import type { Status } from '../../../src/platform/supervisor/status.ts';
 import { until } from '../deploy/until.ts';
-import { freePort } from '../redis-server.ts';
+import { productionEnv } from '../production-env.ts';
 import { isRunning, signal } from './processes.ts';
 import type { Releases } from './releases.ts';
 import { NO_SHEDDING } from '../no-shedding.ts';
@@ -33,15 +33,12 @@ export class ClusterProcess {
   output = '';
   readonly #seen = new Set<number>();
 
-  private constructor(
-    child: ChildProcess,
-    place: Pick<ClusterProcess, 'port' | 'adminPort' | 'controlSocket' | 'pidFile'>,
-  ) {
+  private constructor(child: ChildProcess, env: Awaited<ReturnType<typeof productionEnv>>) {
     this.child = child;
-    this.port = place.port;
-    this.adminPort = place.adminPort;
-    this.controlSocket = place.controlSocket;
-    this.pidFile = place.pidFile;
+    this.port = Number(env.PORT);
+    this.adminPort = Number(env.ADMIN_PORT);
+    this.controlSocket = env.CONTROL_SOCKET;
+    this.pidFile = env.PID_FILE;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     }
@@ -50,35 +47,19 @@ export class ClusterProcess {
   /** Starts it and does not wait. */
   static async launch(releases: Releases, options: ClusterOptions = {}): Promise<ClusterProcess> {
     const { wrapper = [], entry = join(releases.current, 'dist/cluster.js') } = options;
-    const place = {
-      port: await freePort(),
-      adminPort: await freePort(),
-      controlSocket: join(releases.root, 'control.sock'),
-      pidFile: join(releases.root, 'app.pid'),
-    };
+    const env = await productionEnv(releases.root, {
+      LINGER_SECONDS: '0.3',
+      ...NO_SHEDDING,
+      ...options.env,
+    });
     const [command, ...args] = [...wrapper, process.execPath, entry];
     const child = spawn(command, args, {
       cwd: releases.current,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env.PATH,
-        NODE_ENV: 'production',
-        SESSION_SECRETS: 'a-secret-for-tests-that-is-long-enough-0123456789',
-        REDIS_URL: 'redis://127.0.0.1:1',
-        WEB_CONCURRENCY: '2',
-        HOST: '127.0.0.1',
-        PORT: String(place.port),
-        ADMIN_PORT: String(place.adminPort),
-        CONTROL_SOCKET: place.controlSocket,
-        PID_FILE: place.pidFile,
-        DIAGNOSTICS_DIR: releases.root,
-        LINGER_SECONDS: '0.3',
-        ...NO_SHEDDING,
-        ...options.env,
-      },
+      env,
     });
-    return new ClusterProcess(child, place);
+    return new ClusterProcess(child, env);
   }
 
   get pid(): number {
