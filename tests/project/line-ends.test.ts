@@ -35,7 +35,7 @@ const git = (cwd: string, ...args: string[]) =>
     },
   );
 
-test('a clone with core.autocrlf=true has no CR, in no file: a shell script with CRLF does not run', async () => {
+test('a clone with core.autocrlf=true has a CR in no file: a shell script with CRLF does not run', async () => {
   const origin = join(folder, 'origin');
   for (const name of COPIED) await cp(join(ROOT, name), join(origin, name), { recursive: true });
   await git(origin, 'init', '--quiet');

@@ -8,7 +8,7 @@ describe('the placeholders of deploy/README.md', () => {
   );
   const texts = files.map((file) => readFileSync(file, 'utf8'));
 
-  test('are the only ones: no file has a name or an address that is made up in another way', () => {
+  test('are the only ones: no file has another invented name or address', () => {
     const strangers = texts.flatMap(
       (text) =>
         text.match(/<[A-Z_]{3,}>|\bYOUR_\w+|\{\{\s*\w+\s*\}\}|\b(?:[\w-]+\.)?example\.(?:org|net)\b/g) ?? [],

@@ -50,7 +50,7 @@ describe('imports', () => {
     expect(findCircle(imports)).toEqual([]);
   });
 
-  test('a circle would be found', () => {
+  test('with a circle are found', () => {
     const graph = new Map([
       ['a', ['b']],
       ['b', ['c']],

@@ -22,7 +22,7 @@ const filesIn = (folder: string, ending: string) =>
     .filter((name) => name.endsWith(ending))
     .map((name) => `${folder}/${name}`);
 
-/** What a file says, as the pattern's group; a file that doesn't say it fails the test: its default would count. */
+/** The values in a file, as the pattern's group. A file without one fails the test: a default would apply. */
 function valuesIn(path: string, pattern: RegExp): string[] {
   const values = [...read(path).matchAll(pattern)].map(([, value]) => value ?? '');
   if (values.length === 0) throw new Error(`${path} does not say ${String(pattern)}`);
@@ -107,34 +107,34 @@ describe('whatever starts the app waits longer than it may take', () => {
   });
 });
 
-/** How long each proxy keeps an idle connection to the app, and how long it waits for an answer. */
+/** How long each proxy keeps an idle connection to the app, and how long it waits for a response. */
 const PROXIES = [
   {
     name: 'nginx',
     idle: () => secondsIn('deploy/nginx/app/upstream.conf', /^\s*keepalive_timeout (\w+);/gm),
-    answer: () => secondsIn('deploy/nginx/app/proxy.conf', /^\s*proxy_read_timeout (\w+);/gm),
+    response: () => secondsIn('deploy/nginx/app/proxy.conf', /^\s*proxy_read_timeout (\w+);/gm),
   },
   {
     name: 'HAProxy',
     // It looks each 5 s (pool-purge-delay) and closes half of those that were idle: a connection lasts a few rounds.
     idle: () =>
       secondsIn('deploy/haproxy/haproxy.cfg', /^[^#\n]*pool-purge-delay (\w+)/gm).map((delay) => delay * 5),
-    answer: () => secondsIn('deploy/haproxy/haproxy.cfg', /^\s*timeout server (\w+)/gm),
+    response: () => secondsIn('deploy/haproxy/haproxy.cfg', /^\s*timeout server (\w+)/gm),
   },
   {
     name: 'Varnish',
     // varnishd's parameter backend_idle_timeout; the VCL has no word for it.
     idle: () => [60],
-    answer: () => secondsIn('deploy/varnish/default.vcl', /^\s*\.first_byte_timeout = (\w+);/gm),
+    response: () => secondsIn('deploy/varnish/default.vcl', /^\s*\.first_byte_timeout = (\w+);/gm),
   },
 ];
 
-describe.each(PROXIES)('$name', ({ idle, answer }) => {
+describe.each(PROXIES)('$name', ({ idle, response }) => {
   test('closes idle connections before Node does, or it sends requests on closed ones', () => {
     for (const one of idle()) expect(one).toBeLessThan(config.KEEP_ALIVE_TIMEOUT_SECONDS);
   });
 
-  test('waits for an answer longer than the app lets a handler take', () => {
-    for (const one of answer()) expect(one).toBeGreaterThan(config.REQUEST_TIMEOUT_SECONDS);
+  test('waits for a response longer than the app lets a handler take', () => {
+    for (const one of response()) expect(one).toBeGreaterThan(config.REQUEST_TIMEOUT_SECONDS);
   });
 });

@@ -104,7 +104,7 @@ describe('npm run bench', () => {
     });
   }, 60_000);
 
-  test('--help tells what there is', async () => {
+  test('--help lists the options', async () => {
     const { out, err, code } = await bench(['--help']);
     expect({ err, code }).toEqual({ err: '', code: 0 });
     for (const name of ['--only=IDS', 'proxied', 'overload', 'access-log', 'NODE_BINARY', 'nginx']) {

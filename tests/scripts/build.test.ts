@@ -36,9 +36,9 @@ describe('npm start', () => {
 
   test.each([
     ['npm', ['start', '--silent']],
-    // As `node --run start` does it, which knows no hooks.
+    // As `node --run start` does it, which has no hooks.
     ['sh', ['-c', 'eval "$(node -p "require(\'./package.json\').scripts.start")"']],
-  ])('builds at the first start and says so, where no hook runs: %s', async (command, args) => {
+  ])('builds at the first start and prints that, where no hook runs: %s', async (command, args) => {
     await project.write('.npmrc', 'ignore-scripts=true\n');
     const first = await project.run(command, ...args);
     expect(first).toEqual({ code: 0, stdout: 'one\n', stderr: 'building (first start)\n' });
@@ -84,7 +84,7 @@ describe('npm run ctl', () => {
 
   const ctl = () => project.run('npm', 'run', '--silent', 'ctl', '--', 'status');
 
-  test('before the first build is one line that says what to do', async () => {
+  test('prints one line with what to do before the first build', async () => {
     const { code, stdout, stderr } = await ctl();
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(/^Nothing is built yet.*npm start\n$/);
@@ -162,7 +162,7 @@ describe('npm run build', () => {
     expect((await build()).stderr).toBe('building\n');
   });
 
-  test('without TypeScript says what to do, and leaves what is there', async () => {
+  test('prints what to do without TypeScript, and leaves what is there', async () => {
     await buildIfStale();
     await project.write('src/cluster.ts', hello('two'));
     await rm(project.file('node_modules'));

@@ -38,8 +38,8 @@ export interface AccountAppOptions {
   readonly add?: (app: Express, toolkit: Toolkit) => void;
 }
 
-/** An app with log in and log out at /api/session, a guarded route, a public one that reads the session, and one that
- * knows none. With REDIS_URL in `env` it keeps sessions in Redis. */
+/** An app with login and logout at /api/session, a guarded route, a public one that reads the session, and one without a
+ * session. With REDIS_URL in `env` it keeps sessions in Redis. */
 export async function serveAccount({
   env = {},
   now,
@@ -114,7 +114,7 @@ function isPassword(password: string): Promise<boolean> {
   return Promise.resolve(password === PASSWORD);
 }
 
-/** Logs in and gives what the Cookie header of later requests must be. */
+/** Logs in and returns the Cookie header of later requests. */
 export async function logInAs(
   url: string,
   name = 'ada',
@@ -129,7 +129,7 @@ export async function logInAs(
   return cookieOf(response);
 }
 
-/** The name and value of the answer's first cookie; empty without one. */
+/** The name and value of the response's first cookie; empty without one. */
 export function cookieOf(response: Response): string {
   return response.headers.getSetCookie()[0]?.split(';', 1)[0] ?? '';
 }
@@ -148,7 +148,7 @@ export function gate(): { opened: Promise<void>; open: () => void } {
   return { opened, open };
 }
 
-/** A log out while a request of the same session, at /slow, is between reading and saving it. Gives its cookie. */
+/** A logout while a request of the same session, at /slow, is between reading and saving it. Returns its cookie. */
 export async function logOutMeanwhile(
   serveWith: (add: NonNullable<AccountAppOptions['add']>) => Promise<{ url: string }>,
 ): Promise<{ url: string; cookie: string }> {

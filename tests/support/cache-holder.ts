@@ -5,7 +5,7 @@ import { silent } from './caches.ts';
 import { until } from './until.ts';
 import { testConfig } from './config.ts';
 
-/** A process of its own that begins to load a key, says so, and never ends: to be killed. Arguments: url, prefix, key. */
+/** A process of its own that begins to load a key, prints a line, and never ends: to be killed. Arguments: url, prefix, key. */
 const [url = '', prefix = '', key = ''] = process.argv.slice(2);
 const redis = connectRedis(testConfig({ REDIS_URL: url }), silent);
 await until(() => redis.isUp());

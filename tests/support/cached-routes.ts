@@ -24,7 +24,7 @@ export interface RawAnswer {
   readonly body: Buffer;
 }
 
-/** One request, with nothing added to its headers and nothing taken from its answer. */
+/** One request, with nothing added to its headers and nothing taken from its response. */
 export function ask(
   url: string,
   options: Pick<RequestOptions, 'method'> & { headers?: OutgoingHttpHeaders } = {},

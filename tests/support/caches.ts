@@ -51,7 +51,7 @@ export async function heartbeat({ subscriber }: Pick<Instance, 'subscriber'>): P
     if (Number(message) > calledAt) return;
 }
 
-/** A load that is done when the test says so, and counts how often it was begun. */
+/** A load that ends when the test calls `finish`, and counts how often it began. */
 export function heldLoad<T>(value: T) {
   let finish: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => {

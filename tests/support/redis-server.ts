@@ -57,7 +57,7 @@ export class RedisServer {
     await this.#end('SIGKILL');
   }
 
-  /** SIGSTOP: connections stay open and nothing answers. */
+  /** SIGSTOP: connections stay open and nothing responds. */
   hang(): void {
     this.#process?.kill('SIGSTOP');
   }

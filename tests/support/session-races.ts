@@ -9,7 +9,7 @@ type ServeWith = (options: AccountAppOptions) => Promise<{ url: string }>;
 /** More than the time after which a session's use is written down. */
 const DUE_MS = 6 * 60_000;
 
-/** What a request does that holds its session for long. */
+/** A request that holds its session for long. */
 const SLOW = {
   reads: () => Promise.resolve(),
   'saves without a change': saveSession,

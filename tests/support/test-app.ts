@@ -15,7 +15,7 @@ export interface TestApp extends Pick<OpenApp, 'app' | 'lifecycle' | 'metrics' |
   close(): Promise<unknown>;
 }
 
-/** Makes the app as src/server.ts does, ready and not listening. `env` is added to the test configuration. */
+/** Makes the app as src/server.ts does, ready but not listening. `env` is added to the test configuration. */
 export async function createTestApp(env: Record<string, string> = {}): Promise<TestApp> {
   const config = testConfig({ LOG_LEVEL: 'info', ...env });
   const log = new LogLines();

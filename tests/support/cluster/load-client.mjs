@@ -55,7 +55,7 @@ function once(method, path, agent) {
         const right = res.statusCode === 200 && (method !== 'POST' || text.includes('hello'));
         settle(right ? 'ok' : `failed: status ${res.statusCode} ${text.slice(0, 100)}`);
       });
-      res.once('error', (error) => settle(`reset: ${error.code} in the answer`));
+      res.once('error', (error) => settle(`reset: ${error.code} in the response`));
     });
     req.once('error', (error) => settle(`reset: ${error.code ?? error.message}`));
     req.end(method === 'POST' ? BODY : undefined);

@@ -40,7 +40,7 @@ export async function ask(question: Question): Promise<Reply> {
     ...(ca && { ca, servername: host }),
     ...(from && { localAddress: from }),
   });
-  req.setTimeout(30_000, () => req.destroy(new Error(`${method} ${url}: no answer in 30 s`)));
+  req.setTimeout(30_000, () => req.destroy(new Error(`${method} ${url}: no response in 30 s`)));
   req.end(body);
   const [res] = (await once(req, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];

@@ -45,7 +45,7 @@ export async function buildImages(folder: WorkFolder): Promise<void> {
   await buildImage(folder, 'nginx', IMAGES.nginx);
 }
 
-/** A field of what docker knows about a container or an image, for example `State.ExitCode`. */
+/** A field of `docker inspect` for a container or an image, for example `State.ExitCode`. */
 export async function inspect(name: string, field: string): Promise<unknown> {
   return JSON.parse(await docker(['inspect', '--format', `{{json .${field}}}`, name]));
 }

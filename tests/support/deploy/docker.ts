@@ -35,7 +35,7 @@ export function describeWithDocker(name: string, suite: () => void): void {
   describeUnless(there ? undefined : HOW_TO, name, suite);
 }
 
-/** Runs a docker command; what it says on stdout. */
+/** Runs a docker command; returns its stdout. */
 export async function docker(
   args: readonly string[],
   { cwd = tmpdir(), seconds = 60 } = {},

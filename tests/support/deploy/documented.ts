@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { repositoryPath } from './render.ts';
 
 /**
- * The commands that a page tells to run, for a test that runs these and no others.
+ * The commands of a page, for a test that runs these and no others.
  *
  * @param page - below the repository, for example `docs/releases.md`.
  * @param text - what one paragraph of the page's shell blocks has in it; paragraphs are separated by blank lines.

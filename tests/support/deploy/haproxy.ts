@@ -69,7 +69,7 @@ export class Haproxy {
     return haproxy;
   }
 
-  /** `haproxy -c`: what it says. */
+  /** The output of `haproxy -c`. */
   async check(): Promise<string> {
     const { stdout, stderr } = await run('haproxy', ['-c', '-f', this.folder.join(CONFIG)]);
     return stdout + stderr;
@@ -93,7 +93,7 @@ export class Haproxy {
     );
   }
 
-  /** What `socat - admin.sock` would answer. */
+  /** The response that `socat - admin.sock` would get. */
   async admin(command: string): Promise<string> {
     const socket = connect(this.folder.join('admin.sock'));
     socket.setEncoding('utf8');
@@ -135,7 +135,7 @@ export class Haproxy {
       .map((line) => JSON.parse(line) as Record<string, string | number>);
   }
 
-  /** What it says beside the access log: starts, and hosts that come and go. */
+  /** Its log apart from the access log: starts, and hosts that come and go. */
   get notes(): string[] {
     return (this.#daemon?.output ?? '').split('\n').filter((line) => !line.startsWith('{'));
   }

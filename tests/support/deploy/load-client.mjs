@@ -1,9 +1,9 @@
-// Sends requests as fast as they are answered, in a process of its own, so that what it counts does not depend on how
+// Sends each request as soon as the one before has its response, in a process of its own, so that what it counts does not depend on how
 // busy the test is. Started by load.ts, which documents the options and the result.
 import http from 'node:http';
 import https from 'node:https';
 
-/** An answer that takes so long is a failure: a test must fail, not hang. */
+/** A response that takes longer is a failure: a test must fail, not hang. */
 const PATIENCE_MS = 30_000;
 
 const options = JSON.parse(process.argv[2] ?? '{}');
@@ -85,7 +85,7 @@ function send(kind, agent, mayRetry) {
     };
     const req = request({ agent, host: hostname, port, path, method, headers: { ...own, ...headers } });
     let answering = false;
-    req.setTimeout(PATIENCE_MS, () => req.destroy(new Error('no answer in time')));
+    req.setTimeout(PATIENCE_MS, () => req.destroy(new Error('no response in time')));
     req.once('finish', () => result.sent++);
     req.once('response', (res) => {
       answering = true;

@@ -5,7 +5,7 @@ import { until } from './until.ts';
 
 const CLIENT = fileURLToPath(new URL('load-client.mjs', import.meta.url));
 
-/** A kind of request, and what its answer must be. */
+/** A kind of request, and the response it must get. */
 export interface LoadRequest {
   readonly path: string;
   readonly method?: string;
@@ -32,18 +32,18 @@ export interface LoadOptions {
   readonly lanes?: number;
   /** How many addresses of 127.0.0.0/8 they come from, in turn: limits count by address. Default 1. */
   readonly addresses?: number;
-  /** Stops after so many requests; unset: when it is told to. */
+  /** The number of requests after which it stops; unset: at `end()`. */
   readonly total?: number;
   /** Default true; false opens a connection for each request. */
   readonly keepAlive?: boolean;
-  /** Clients think for up to so many milliseconds between requests. Default 0. */
+  /** The longest pause of a client between two requests, in milliseconds. Default 0. */
   readonly pauseMs?: number;
 }
 
 export interface LoadResult {
   readonly sent: number;
   readonly answered: number;
-  /** No answer, or one with another status than expected. */
+  /** No response, or one with another status than expected. */
   readonly failed: number;
   /** Answers with a body that must not be. */
   readonly wrong: number;
@@ -86,7 +86,7 @@ export class Load {
     return this.#progress?.answered ?? 0;
   }
 
-  /** Waits for so many more answers. */
+  /** Waits for this number of further responses. */
   async goOn(answers: number): Promise<void> {
     const goal = this.answered + answers;
     await until(`${answers} more answers`, () => this.answered >= goal).catch((error: unknown) => {
@@ -94,13 +94,13 @@ export class Load {
     });
   }
 
-  /** Lets the requests under way end, and tells how it went. */
+  /** Lets the requests under way end, and returns the outcome. */
   async stop(): Promise<LoadResult> {
     this.#child.send('stop');
     return this.end({ seconds: 35 });
   }
 
-  /** Waits until all was sent and answered. */
+  /** Waits until every request was sent and has its response. */
   async end({ seconds = 50 } = {}): Promise<LoadResult> {
     const exit = once(this.#child, 'exit');
     try {

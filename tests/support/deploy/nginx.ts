@@ -73,13 +73,13 @@ export class Nginx {
     return nginx;
   }
 
-  /** `nginx -t`: what it says, line by line. Without root it says of the line `user` that it means nothing then. */
+  /** The lines of `nginx -t`, without the warning that the directive `user` has no effect unless root runs it. */
   async check(): Promise<string[]> {
     const { stderr } = await run('nginx', [...this.#args, '-t']);
     return stderr.split('\n').filter((line) => !line.includes('the "user" directive makes sense only if'));
   }
 
-  /** What README.md says to run for each release. */
+  /** The command of README.md for each release. */
   async hashAssets(): Promise<void> {
     const [from, to] = ['srv/current/public', 'srv/current/dist/public'].map((name) =>
       this.folder.join(name),

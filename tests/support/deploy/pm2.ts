@@ -18,7 +18,7 @@ export const PRODUCTION = {
   ADMIN_PORT: '0',
 };
 
-/** One instance as `pm2 jlist` tells it. */
+/** One instance as `pm2 jlist` reports it. */
 export interface Instance {
   readonly pid: number;
   readonly name: string;

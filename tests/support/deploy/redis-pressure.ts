@@ -11,7 +11,7 @@ const AT_A_TIME = 20;
 
 const MINUTE_MS = 60_000;
 
-/** The app's own stores in 16 MB: companies, sessions of all ages, then cached answers of 40 MB. */
+/** The app's own stores in 16 MB: companies, sessions of all ages, then cached responses of 40 MB. */
 export async function pressure(redis: DeployedRedis) {
   const made = await createTestApp({ REDIS_URL: redis.url(), CACHE_MAX_MB: '1', LOG_LEVEL: 'silent' });
   const { sessions, cache } = made.stores;
@@ -26,7 +26,7 @@ export async function pressure(redis: DeployedRedis) {
     await redis.admin.config('SET', 'maxmemory', '16mb');
     await times(ANSWERS, async (number) => {
       const answer = `${number} `.padEnd(ANSWER_BYTES, 'x');
-      // As long as this template keeps its answers: src/features/companies/index.ts.
+      // As long as this template keeps its responses: src/features/companies/index.ts.
       await cache.wrap(`answer ${number}`, { ttl: 60, stale: 300, tags: ['answers'] }, () => answer);
     });
     await until('Redis evicts', async () => (await evicted()) > 0);

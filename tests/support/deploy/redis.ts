@@ -95,7 +95,7 @@ export class DeployedRedis {
     return this.#daemon?.output ?? '';
   }
 
-  /** Starts it where it is not running; resolves when it has loaded its data and answers. */
+  /** Starts it where it is not running; resolves when it has loaded its data and responds. */
   async restart(): Promise<void> {
     const args = [this.folder.join('redis.conf'), this.#tls ? '--tls-port' : '--port', String(this.port)];
     if (this.admin.status === 'wait') this.admin.connect().catch(() => undefined);
@@ -123,7 +123,7 @@ export class DeployedRedis {
   }
 }
 
-/** A Sentinel with deploy/redis/sentinel.conf, its values replaced as the README says. */
+/** A Sentinel with deploy/redis/sentinel.conf, its values replaced as its README describes. */
 export class DeployedSentinel {
   readonly port: number;
   readonly #folder: WorkFolder;

@@ -18,7 +18,7 @@ export async function makeRelease(version: string, out: string): Promise<string>
 }
 
 /**
- * Unpacks a release where it belongs on a host, and gives it a page that tells which one answers: /version.txt.
+ * Unpacks a release where it belongs on a host, and gives it a page that names it: /version.txt.
  *
  * @param host - what stands for /srv/app; `releases` is in it.
  * @returns the release's folder.
@@ -53,7 +53,7 @@ export async function linkCurrent(host: string, version: string): Promise<void> 
   await run('mv', ['-T', join(host, 'next'), join(host, 'current')]);
 }
 
-/** Makes a release the current one, as docs/releases.md says. */
+/** Makes a release the current one, as docs/releases.md describes. */
 export async function switchTo(release: string, env: Record<string, string> = {}): Promise<void> {
   const options = { env: { PATH: process.env.PATH, ...env } };
   await run('sh', [join(release, 'deploy', 'switch.sh')], options);

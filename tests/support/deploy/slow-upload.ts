@@ -8,7 +8,7 @@ export const SLOW_UPLOAD = repositoryPath('tests/support/deploy/slow-upload.mjs'
 
 /** A request that is under way until it is finished. */
 export interface SlowUpload {
-  /** Sends the rest and gives the answer, headers included. */
+  /** Sends the rest and returns the response, headers included. */
   finish(): Promise<string>;
 }
 

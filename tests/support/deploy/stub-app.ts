@@ -3,7 +3,7 @@ import { openEventStream, type EventStream } from '../../../src/platform/http/ev
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
 import { serve } from '../http.ts';
 
-/** Text that pays to compress, with a number that tells one answer from the next. */
+/** Text that is worth compressing, with a number that distinguishes one response from the next. */
 export function bigText(number: number): string {
   return `answer ${number} ${'the same words again and again '.repeat(200)}`;
 }
@@ -16,13 +16,13 @@ export interface StubState {
   cacheControl: string;
   /** Its status. */
   status: number;
-  /** Its answers wait for this. */
+  /** Its responses wait for this. */
   gate: Promise<void>;
   /** The event streams that were opened. */
   streams: EventStream[];
 }
 
-/** An app in the test's own process: the real server around routes that do what the test tells them. */
+/** An app in the test's own process: the real server around routes that the test controls. */
 export async function startStub(env: Record<string, string> = {}) {
   const state: StubState = {
     asked: 0,
@@ -38,7 +38,7 @@ export async function startStub(env: Record<string, string> = {}) {
       app.get('/readyz', (_req, res) => {
         res.json({ status: 'ready' });
       });
-      // Worse than the app: it calls what it says to a person cacheable for all.
+      // Worse than the app: it declares a personal response cacheable for all.
       app.get('/api/companies', async (req, res) => {
         const number = ++state.asked;
         await state.gate;

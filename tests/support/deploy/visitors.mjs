@@ -1,17 +1,17 @@
 // Clients that ask for one URL until stdin ends, and count what becomes of each request: in a process of its own, so that
 // a busy test is not taken for a slow server, and without imports, so that it runs wherever Node does.
 //   node visitors.mjs URL [keepAlive clients] [single-connection clients]
-// Prints a line of JSON a quarter of a second, and a last one when all requests have ended.
+// Prints a line of JSON every quarter of a second, and a last one when all requests have ended.
 import { Agent, get } from 'node:http';
 
-/** What a client does not get an answer to in so long has hung. */
+/** A request without a response for this long has hung. */
 const HUNG_MS = 15_000;
 const THINK_MS = 20;
 const REPORT_MS = 250;
 
 const [url, keepAlive = '8', single = '4'] = process.argv.slice(2);
 const counts = { requests: 0, ok: 0, status: 0, refused: 0, reset: 0, hung: 0 };
-/** The last answer, for tests that wait for another one. */
+/** The last response, for tests that wait for another one. */
 let answer = '';
 const errors = {};
 let stopped = false;

@@ -12,7 +12,7 @@ export interface VisitorCounts {
   readonly refused: number;
   readonly reset: number;
   readonly hung: number;
-  /** The start of the last answer's body. */
+  /** The start of the body of the last response. */
   readonly answer: string;
   readonly errors: Record<string, number>;
 }
@@ -51,7 +51,7 @@ export class Visitors {
   }
 
   /**
-   * Starts and waits until some requests were answered.
+   * Starts and waits until some requests have their responses.
    *
    * @param command - runs the file, where that takes more than `node`.
    */
@@ -65,18 +65,18 @@ export class Visitors {
     return this.#last;
   }
 
-  /** Waits until so many requests more were answered. */
+  /** Waits for this number of further responses. */
   async more(count: number): Promise<void> {
     const goal = this.#last.ok + count;
     await this.#until(`${count} more answers`, () => this.#last.ok >= goal);
   }
 
-  /** Waits until the last answer has this in it: which release it comes from. */
+  /** Waits until the last response contains this text, which names its release. */
   async answers(text: string): Promise<void> {
     await this.#until(`the answer is "${text}"`, () => this.#last.answer.includes(text));
   }
 
-  /** Has the clients finish what they are at, and tells what became of all requests. */
+  /** Lets the clients finish their requests, and returns the outcome of all. */
   async stop(): Promise<VisitorCounts> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exit = once(this.#child, 'close');
@@ -102,7 +102,7 @@ export class Visitors {
   }
 }
 
-/** What it must have come to: everything asked was answered, with 200. */
+/** The outcome it must have: every request got a response, with 200. */
 export function allAnswered(counts: VisitorCounts): Partial<VisitorCounts> {
   return { ok: counts.requests, status: 0, refused: 0, reset: 0, hung: 0, errors: {} };
 }
