@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { on } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogger, type Logger } from '../../src/platform/observability/logger.ts';
 import type { Cache } from '../../src/platform/cache/cache.ts';
 import { createCache } from '../../src/platform/cache/layered.ts';

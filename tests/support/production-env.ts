@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { TEST_SECRET } from './config.ts';
+import { NO_SHEDDING } from './no-shedding.ts';
 import { freePort } from './redis-server.ts';
 
 /**
@@ -23,6 +24,7 @@ export async function productionEnv(folder: string, env: Readonly<Record<string,
     PID_FILE: join(folder, 'app.pid'),
     DIAGNOSTICS_DIR: folder,
     LINGER_SECONDS: '0.1',
+    ...NO_SHEDDING,
     ...env,
   };
 }

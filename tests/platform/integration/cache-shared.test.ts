@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { heldLoad, newPrefix, startInstance, type Instance } from '../../support/caches.ts';
+import { heartbeat, heldLoad, newPrefix, startInstance, type Instance } from '../../support/caches.ts';
+import { time } from '../../support/clock.ts';
 import { until } from '../../support/until.ts';
 import { describeWithRedis, type TestRedis } from '../../support/describe-redis.ts';
-import { shortest, timed } from '../../support/timing.ts';
 
 const options = { ttl: 60, stale: 60, tags: ['tag'] };
 const failing = () => {
@@ -25,11 +25,13 @@ describeWithRedis('two processes on one Redis', (open) => {
     await redis.stop();
   });
   beforeEach(async () => {
+    time.start();
     prefix = newPrefix();
     [a, b] = await Promise.all([startInstance(redis.url, prefix), startInstance(redis.url, prefix)]);
   });
   afterEach(async () => {
     await Promise.all([a.close(), b.close()]);
+    time.restore();
   });
 
   /** Waits until a value that `a` loaded is in Redis too. */
@@ -104,14 +106,12 @@ describeWithRedis('two processes on one Redis', (open) => {
     const both = () => Promise.all([a, b].map(({ cache }) => cache.wrap('key', options, current)));
     const bothAreCurrent = async () => (await both()).every((value) => value === current());
     for (const purge of [() => a.cache.purgeTag('tag'), () => b.cache.purgeKey('key')]) {
-      const seen = async () => {
-        await until(bothAreCurrent);
-        version++;
-        expect(await both()).not.toContain(current());
-        await purge();
-        return timed(() => until(bothAreCurrent));
-      };
-      expect(await shortest(1000, seen)).toBeLessThan(1000);
+      await until(bothAreCurrent);
+      version++;
+      expect(await both()).not.toContain(current());
+      await purge();
+      time.pass(1000);
+      expect(await both()).toEqual([current(), current()]);
     }
   });
 
@@ -123,8 +123,8 @@ describeWithRedis('two processes on one Redis', (open) => {
     await until(() => !b.subscriber.isUp());
     await a.cache.purgeKey('key');
     await until(() => b.subscriber.isUp());
-    // Long enough for its heartbeats to say that it hears everything again.
-    await sleep(1000);
+    // It receives all purges again.
+    await heartbeat(b);
     expect(await b.cache.wrap('key', options, () => 'new')).toBe('new');
   });
 
@@ -143,7 +143,7 @@ describeWithRedis('two processes on one Redis', (open) => {
     expect(refusals).toBeGreaterThan(0);
     client.subscribe = subscribe;
     await b.cache.wrap('key', options, () => 'old');
-    await sleep(1000);
+    await heartbeat(b);
     await a.cache.purgeKey('key');
     await until(async () => (await b.cache.wrap('key', options, () => 'new')) === 'new');
   });
