@@ -17,7 +17,7 @@ import { Purges } from './purges.ts';
 import { channelOf, keyName, SharedEntries, tagName, type Found } from './shared.ts';
 
 /** How long memory is used while purges may be missed, in milliseconds: they must show within a second. */
-const UNHEARD_MS = 900;
+const UNCONFIRMED_MS = 900;
 
 /** Until the next attempt to refresh a value after one failed, in milliseconds. */
 const BACK_OFF_MS = 1000;
@@ -117,7 +117,7 @@ class LayeredCache implements Cache {
   /** What was loaded less than a second ago, for when Redis is away: then not each request loads. */
   #uncertain(key: string): Entry | undefined {
     const held = this.#memory.get(key);
-    const isRecent = held && held.verifiedAt > performance.now() - UNHEARD_MS;
+    const isRecent = held && held.verifiedAt > performance.now() - UNCONFIRMED_MS;
     return isRecent && held.entry.stamp === UNCERTAIN && isFresh(held.entry) ? held.entry : undefined;
   }
 
@@ -163,7 +163,7 @@ class LayeredCache implements Cache {
   /** Whether what was right at this time still is: every purge since then has been received, or it was just now. */
   #isCurrent(since: number): boolean {
     if (!this.#purges) return true;
-    return Math.max(since, this.#purges.receivedUntil) > performance.now() - UNHEARD_MS;
+    return Math.max(since, this.#purges.receivedUntil) > performance.now() - UNCONFIRMED_MS;
   }
 
   async #purge(name: string): Promise<boolean> {

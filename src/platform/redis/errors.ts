@@ -1,16 +1,16 @@
-/** Whether the error says that a key holds something of another kind than was asked for: none of ours, then. */
+/** Whether a key holds a value of another type than was asked for, so one that is not ours. */
 export function isWrongType(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.message.startsWith('WRONGTYPE ');
 }
 
 /**
- * What ioredis says when a server is away, hangs, is busy with a script, lets us in no longer, or can't be written: a
+ * ioredis' messages when a server is away, hangs, is busy with a script, refuses our login, or cannot be written: a
  * replica, a full memory or a full disk.
  */
 const REDIS_AWAY =
   /^(?:Command timed out|Connection is closed|Stream isn't writeable|Reached the max retries|READONLY |OOM |MISCONF |NOREPLICAS |BUSY |TRYAGAIN |NOAUTH |NOPERM |WRONGPASS |LOADING |MASTERDOWN |CLUSTERDOWN |Cluster isn't ready|Cluster is ended|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes)/;
 
-/** Whether the error says that Redis could not be reached, did not answer in time, or refused. */
+/** Whether Redis could not be reached, did not respond in time, or refused. */
 export function isRedisAway(thrown: unknown): boolean {
   return (
     thrown instanceof Error &&
@@ -18,7 +18,7 @@ export function isRedisAway(thrown: unknown): boolean {
   );
 }
 
-/** Whether Redis is there and said no, in contrast to not answering. */
+/** Whether Redis responded with an error, in contrast to not responding. */
 export function isRefusal(error: Error): boolean {
   return error.name === 'ReplyError';
 }

@@ -38,7 +38,7 @@ function isFromHere(req: Request): boolean {
  * Compares hosts and not schemes: behind a proxy that ends TLS the app sees http while the page is on https.
  *
  * `req.host` is X-Forwarded-Host where TRUST_PROXY trusts the peer: such a proxy may rewrite Host. A page can set
- * neither of the two in another user's browser without a preflight, which CORS answers.
+ * neither of the two in another user's browser without a preflight, which CORS refuses.
  */
 function isSameHost(origin: string, req: Request): boolean {
   const host = req.host as string | undefined;

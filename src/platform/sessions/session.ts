@@ -94,7 +94,7 @@ export function requireUser(): RequestHandler {
 
 /**
  * Logs a user in: under a new session id, so that one planted before the login is worthless, and stored when the
- * promise resolves. express-session alone would answer 200 even if storing fails.
+ * promise resolves. express-session alone would respond with 200 even if storing fails.
  *
  * @throws {HttpError} HTTPS_REQUIRED, STORE_UNAVAILABLE
  */
