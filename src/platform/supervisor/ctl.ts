@@ -22,6 +22,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing runs (or it belongs to an
 78 the configuration is wrong.
 `;
 
+const COMMANDS = ['status', 'reload', 'scale', 'stop', 'cpu-profile', 'heap-snapshot', 'log-level'];
+
 const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
 
 /** There is no primary at the socket, or none that can be trusted. */
@@ -37,9 +39,10 @@ export class Unreachable extends Error {
 export async function runCtl(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
   const [command, ...args] = argv.filter((word) => word !== '--json');
-  if (command === undefined || command === '--help' || command === 'help') {
-    (command ? process.stdout : process.stderr).write(USAGE);
-    return command ? EXIT.done : EXIT.usage;
+  if (command === undefined || !COMMANDS.includes(command)) {
+    const isAsked = command === '--help' || command === 'help';
+    (isAsked ? process.stdout : process.stderr).write(USAGE);
+    return isAsked ? EXIT.done : EXIT.usage;
   }
   try {
     const response = await sendCommand(loadControlSocket(), { command, args });
