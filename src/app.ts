@@ -20,15 +20,9 @@ import {
   staticFiles,
   wellFormed,
 } from './platform/http/index.ts';
-import {
-  csrf,
-  PLAIN_SESSION_COOKIE,
-  requireUser,
-  SECURE_SESSION_COOKIE,
-  sessions,
-} from './platform/sessions/index.ts';
+import { csrf, requireUser, sessionCookieName, sessions } from './platform/sessions/index.ts';
 import { responseCache } from './platform/cache/index.ts';
-import { sessionFields } from './session.ts';
+import { sessionCookie, sessionFields } from './session.ts';
 import type { Toolkit } from './toolkit.ts';
 
 /**
@@ -88,7 +82,13 @@ function settings(app: Express, config: Config): Express {
 function toolkit(parts: AppParts<Config>, asset: Toolkit['asset']): Toolkit {
   const { config, logger, metrics, stores } = parts;
   const guards = {
-    session: sessions({ storage: stores.sessions, fields: sessionFields, config, logger }),
+    session: sessions({
+      storage: stores.sessions,
+      fields: sessionFields,
+      cookie: sessionCookie,
+      config,
+      logger,
+    }),
     requireUser: requireUser(),
     csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
     json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
@@ -101,7 +101,7 @@ function toolkit(parts: AppParts<Config>, asset: Toolkit['asset']): Toolkit {
     rateLimit: createRateLimiter({ redis: stores.redis, prefix: config.REDIS_KEY_PREFIX, logger }),
     cached: responseCache({
       cache: stores.cache,
-      sessionCookies: [PLAIN_SESSION_COOKIE, SECURE_SESSION_COOKIE],
+      sessionCookies: [true, false].map((secure) => sessionCookieName(sessionCookie, secure)),
       compression: config.COMPRESSION,
       timeoutMs: config.REQUEST_TIMEOUT_SECONDS * 1000,
       metrics,

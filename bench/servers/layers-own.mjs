@@ -81,9 +81,9 @@ const own = {
   },
   session: async ({ prove }, { config, logger, stores }) => {
     const { sessions } = await built('platform/sessions/session.js');
-    const { sessionFields } = await built('session.js');
+    const { sessionCookie: cookie, sessionFields } = await built('session.js');
     prove((req) => (stores.redis ? req.session.user?.name === 'ada' : req.session !== undefined));
-    return sessions({ storage: stores.sessions, fields: sessionFields, config, logger });
+    return sessions({ storage: stores.sessions, fields: sessionFields, cookie, config, logger });
   },
   'rate-limit': async (_stack, { logger }) => {
     const { createRateLimiter } = await built('platform/http/middleware/rate-limit.js');
@@ -92,9 +92,10 @@ const own = {
   cache: async (stack, { config, metrics, stores }) => {
     const { responseCache } = await built('platform/cache/response-cache.js');
     const { sessionCookieName } = await built('platform/sessions/session.js');
+    const { sessionCookie } = await built('session.js');
     const cached = responseCache({
       cache: stores.cache,
-      sessionCookies: [true, false].map(sessionCookieName),
+      sessionCookies: [true, false].map((secure) => sessionCookieName(sessionCookie, secure)),
       compression: config.COMPRESSION,
       timeoutMs: 30_000,
       metrics,

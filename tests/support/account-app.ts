@@ -4,7 +4,13 @@ import { createUsers } from '../../src/features/account/users.ts';
 import { jsonBody } from '../../src/platform/http/middleware/body.ts';
 import { csrf } from '../../src/platform/sessions/csrf.ts';
 import { createRateLimiter } from '../../src/platform/http/middleware/rate-limit.ts';
-import { requireUser, saveSession, sessionOf, sessions } from '../../src/platform/sessions/session.ts';
+import {
+  requireUser,
+  saveSession,
+  sessionOf,
+  sessions,
+  type SessionCookie,
+} from '../../src/platform/sessions/session.ts';
 import type { Toolkit } from '../../src/toolkit.ts';
 import { Lifecycle } from '../../src/platform/lifecycle/lifecycle.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
@@ -12,7 +18,7 @@ import { createMetrics } from '../../src/platform/observability/metrics.ts';
 import { MemorySessions } from '../../src/platform/sessions/memory-sessions.ts';
 import { connectRedis } from '../../src/platform/redis/connection.ts';
 import { redisSessions } from '../../src/platform/sessions/redis-sessions.ts';
-import { sessionFields } from '../../src/session.ts';
+import { sessionCookie, sessionFields } from '../../src/session.ts';
 import type { Stores } from '../../src/platform/stores/open.ts';
 import { testConfig } from './config.ts';
 import { LogLines, serve } from './http.ts';
@@ -34,6 +40,7 @@ export interface AccountAppOptions {
   readonly check?: (password: string, hash: string) => Promise<boolean>;
   /** Whether to wait until Redis is there. */
   readonly waitForRedis?: boolean;
+  readonly cookie?: SessionCookie;
   /** Further routes. */
   readonly add?: (app: Express, toolkit: Toolkit) => void;
 }
@@ -45,6 +52,7 @@ export async function serveAccount({
   now,
   check = isPassword,
   waitForRedis = true,
+  cookie = sessionCookie,
   add,
 }: AccountAppOptions = {}) {
   const config = testConfig({ USERS, ...env });
@@ -69,7 +77,7 @@ export async function serveAccount({
     metrics: createMetrics({ defaults: false }),
     stores,
     json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
-    session: sessions({ storage, fields: sessionFields, config, logger, ...clock }),
+    session: sessions({ storage, fields: sessionFields, cookie, config, logger, ...clock }),
     requireUser: requireUser(),
     csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
     rateLimit: createRateLimiter({ redis, prefix: config.REDIS_KEY_PREFIX, logger }),

@@ -1,12 +1,12 @@
 export { csrf } from './csrf.ts';
 export {
-  PLAIN_SESSION_COOKIE,
-  SECURE_SESSION_COOKIE,
   assertCookieCanBeSent,
   logIn,
   logOut,
   requireUser,
   saveSession,
+  type SessionCookie,
+  sessionCookieName,
   sessionOf,
   sessions,
 } from './session.ts';

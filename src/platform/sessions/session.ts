@@ -6,18 +6,25 @@ import { HttpError, storeUnavailable } from '../http/errors.ts';
 import { currentLog } from '../http/middleware/request-context.ts';
 import { SessionStore, type SessionStoreOptions } from './session-store.ts';
 
-/** The cookie's name over plain HTTP, for development and closed networks. */
-export const PLAIN_SESSION_COOKIE = 'sid';
+declare module 'http' {
+  interface IncomingMessage {
+    /** The name of this app's session cookie, behind `sessions`. */
+    sessionCookieName?: string;
+  }
+}
 
-/**
- * The cookie's name with SESSION_COOKIE_SECURE. Browsers accept a cookie of this prefix only over HTTPS, without a
- * Domain and with Path=/, so that no subdomain and nobody on the network can plant one.
- *
- * @see https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
- */
-export const SECURE_SESSION_COOKIE = '__Host-sid';
+/** The session's cookie. `SESSION_COOKIE_SECURE` says whether it is for HTTPS only; scripts never read it. */
+export interface SessionCookie {
+  /** The proxies in deploy/ recognize a name that ends in `sid`. */
+  readonly name: string;
+  /** `lax` keeps a login where another site links here; `strict` does not; `none` sends it with other sites' requests. */
+  readonly sameSite: 'lax' | 'strict' | 'none';
+  /** For all subdomains of it as well. Unset: for this host alone. */
+  readonly domain?: string;
+}
 
 export interface SessionOptions extends SessionStoreOptions {
+  readonly cookie: SessionCookie;
   readonly config: Pick<
     PlatformConfig,
     'SESSION_SECRETS' | 'SESSION_COOKIE_SECURE' | 'SESSION_IDLE_MINUTES' | 'SESSION_ABSOLUTE_HOURS'
@@ -32,17 +39,19 @@ export interface SessionOptions extends SessionStoreOptions {
  * that matters.
  */
 export function sessions(options: SessionOptions): RequestHandler {
-  const { config, logger, now = Date.now } = options;
+  const { config, cookie, logger, now = Date.now } = options;
+  const name = sessionCookieName(cookie, config.SESSION_COOKIE_SECURE);
   const store = new SessionStore(options);
   const load = session({
     store,
     // The first signs, all verify: add a new secret in front, and remove the old one when its sessions have ended.
     secret: [...config.SESSION_SECRETS],
-    name: sessionCookieName(config.SESSION_COOKIE_SECURE),
+    name,
     cookie: {
       path: '/',
       httpOnly: true,
-      sameSite: 'lax',
+      sameSite: cookie.sameSite,
+      ...(cookie.domain !== undefined && { domain: cookie.domain }),
       secure: config.SESSION_COOKIE_SECURE,
       maxAge: config.SESSION_IDLE_MINUTES * 60_000,
     },
@@ -52,6 +61,7 @@ export function sessions(options: SessionOptions): RequestHandler {
   });
   return (req, res, next) => {
     let called = false;
+    req.sessionCookieName = name;
     // A response for one user must not stay in a cache that others share. A handler may set another value.
     if (!res.hasHeader('Cache-Control')) res.setHeader('Cache-Control', 'private, no-cache');
     load(req, res, (error?: unknown) => {
@@ -70,9 +80,15 @@ export function sessions(options: SessionOptions): RequestHandler {
   };
 }
 
-/** The name of the session cookie. */
-export function sessionCookieName(secure: boolean): string {
-  return secure ? SECURE_SESSION_COOKIE : PLAIN_SESSION_COOKIE;
+/**
+ * The cookie's name: browsers accept a `__Host-` cookie only over HTTPS, for one host and with Path=/, and a `__Secure-` one
+ * only over HTTPS. So nobody on the network can plant one, and with `__Host-` no subdomain can.
+ *
+ * @see https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
+ */
+export function sessionCookieName({ name, domain }: SessionCookie, secure: boolean): string {
+  if (!secure) return name;
+  return domain === undefined ? `__Host-${name}` : `__Secure-${name}`;
 }
 
 /** The request's session; undefined while its storage is away. */
@@ -119,10 +135,15 @@ export async function logIn(req: Request, user: NonNullable<SessionData['user']>
  */
 export async function logOut(req: Request): Promise<void> {
   const current = presentSession(req);
-  const { secure, httpOnly, sameSite, path } = current.cookie;
+  const { secure, sameSite, domain } = current.cookie;
   await promisify(current.destroy.bind(current))();
-  const flags = { secure: secure === true, httpOnly: httpOnly ?? true, sameSite: sameSite ?? 'lax' };
-  req.res?.clearCookie(sessionCookieName(flags.secure), { ...flags, path: path ?? '/' });
+  req.res?.clearCookie(req.sessionCookieName ?? '', {
+    path: '/',
+    httpOnly: true,
+    secure: secure === true,
+    ...(sameSite !== undefined && { sameSite }),
+    ...(domain !== undefined && { domain }),
+  });
 }
 
 /** Stores the session now, for changes that the response must be able to rely on. */

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Express } from 'express';
+import express, { type Express, type Request, type Response } from 'express';
+import request from 'supertest';
+import { accessLog } from '../../../src/platform/http/middleware/access-log.ts';
 import { currentLog, currentRequestId } from '../../../src/platform/http/middleware/request-context.ts';
 import { health } from '../../../src/platform/http/middleware/health.ts';
 import { wrap } from '../../../src/platform/http/wrap.ts';
@@ -94,6 +96,30 @@ describe('the line of a request', () => {
     expect(lines.map(({ path, status }) => [path, status])).toEqual([
       ['/readyz', 503],
       ['/hello', 200],
+    ]);
+  });
+
+  test('has the fields of its options, and leaves out the paths that they name', async () => {
+    const log = new LogLines();
+    const app = express();
+    const fields = (req: Request, res: Response) => ({
+      tenant: req.get('x-tenant'),
+      type: res.get('Content-Type'),
+    });
+    app.use(
+      accessLog(createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log), {
+        quietPaths: ['/quiet'],
+        fields,
+      }),
+    );
+    app.get(['/quiet', '/readyz'], (_req, res) => {
+      res.json({});
+    });
+    await request(app).get('/quiet');
+    await request(app).get('/readyz').set('x-tenant', 'acme');
+    const lines = await log.waitFor(1);
+    expect(lines).toEqual([
+      expect.objectContaining({ path: '/readyz', tenant: 'acme', type: 'application/json; charset=utf-8' }),
     ]);
   });
 });

@@ -55,6 +55,29 @@ describe('the cookie', () => {
     expect(attributes.join()).not.toContain('Domain');
   });
 
+  test.each([
+    ['off', 'shop.sid', {}, {}],
+    ['on', '__Secure-shop.sid', SECURE, OVER_TLS],
+  ])(
+    'has the name, the domain and the SameSite of its options, Secure %s',
+    async (_secure, name, env, headers) => {
+      const cookie = { name: 'shop.sid', domain: 'shop.example', sameSite: 'strict' } as const;
+      const { url } = await appWith({ env, cookie });
+      const loggedIn = await logInAs(url, 'ada', headers);
+      expect(loggedIn.startsWith(`${name}=`)).toBe(true);
+      const loggedOut = await fetch(`${url}/api/session`, {
+        method: 'DELETE',
+        headers: { ...headers, Cookie: loggedIn },
+      });
+      expect(loggedOut.status).toBe(204);
+      const [removed = ''] = loggedOut.headers.getSetCookie();
+      expect(removed.split('; ')).toEqual(
+        expect.arrayContaining([`${name}=`, 'Domain=shop.example', 'SameSite=Strict', 'Path=/', 'HttpOnly']),
+      );
+      expect(removed).toContain('Expires=Thu, 01 Jan 1970');
+    },
+  );
+
   test.each<[string, Record<string, string>, Record<string, string>]>([
     ['without TLS', SECURE, {}],
     ['with X-Forwarded-Proto from a proxy nobody trusts', { SESSION_COOKIE_SECURE: 'on' }, OVER_TLS],

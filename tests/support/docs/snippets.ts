@@ -13,24 +13,25 @@ const CHECK = join(ROOT, 'tests/support/docs/check-snippets.mjs');
 /** The part of the project that a snippet may use, and the rules for it. */
 const COPIED = ['src', 'tests/support', 'package.json', 'tsconfig.json', 'eslint.config.mjs', 'data'];
 
-/** `// src/features/home/index.ts`, or with `, below: a line of that file` where the snippet goes into it. */
-const HEADER = /^\/\/ (?<file>[\w./-]+\.ts)(?:, below: (?<line>.+))?\n/;
+/** `// src/features/home/index.ts`, or with `, below: LINE` or `, in place of: LINE` where the snippet goes into it. */
+const HEADER = /^\/\/ (?<file>[\w./-]+\.ts)(?:, (?<where>below|in place of): (?<line>.+))?\n/;
 
 /** A snippet of TypeScript, with the file that its first line names. */
 export interface Snippet {
   readonly document: string;
   readonly file: string;
-  /** The line of the file below which it goes; unset: it is the whole file. */
-  readonly below: string | undefined;
+  /** The line of the file below which it goes, or which it replaces; unset: it is the whole file. */
+  readonly line: string | undefined;
+  readonly replaces: boolean;
   readonly code: string;
 }
 
 /** @throws {Error} when the first line names no file. */
 export function snippetOf({ document, code }: Fence): Snippet {
-  const { file, line } = HEADER.exec(code)?.groups ?? {};
+  const { file, where, line } = HEADER.exec(code)?.groups ?? {};
   if (file === undefined)
     throw new Error(`A snippet of ${document} names no file in its first line:\n${code}`);
-  return { document, file, below: line, code };
+  return { document, file, line, replaces: where === 'in place of', code };
 }
 
 /** A copy of the project with the snippets in the files they are for. */
@@ -63,18 +64,17 @@ export class SnippetProject {
   }
 }
 
-async function place({ document, below, code, file }: Snippet, path: string): Promise<void> {
+async function place({ document, line, replaces, code, file }: Snippet, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (below === undefined) {
+  if (line === undefined) {
     if (text !== undefined) throw new Error(`${document} has a snippet for ${file}, which is there already`);
     await writeFile(path, code);
     return;
   }
   const lines = (text ?? '').split('\n');
-  const index = lines.findIndex((line) => line.trim() === below);
-  if (index < 0)
-    throw new Error(`${document} has a snippet for below a line that ${file} does not have: ${below}`);
-  lines.splice(index + 1, 0, code);
+  const index = lines.findIndex((other) => other.trim() === line);
+  if (index < 0) throw new Error(`${document} has a snippet for a line that ${file} does not have: ${line}`);
+  lines.splice(replaces ? index : index + 1, replaces ? 1 : 0, code);
   await writeFile(path, lines.join('\n'));
 }

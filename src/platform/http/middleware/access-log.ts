@@ -16,8 +16,12 @@ declare module 'http' {
   }
 }
 
-/** Probes come every few seconds. One that fails is still logged. */
-const QUIET_PATHS = new Set(['/livez', '/readyz']);
+export interface AccessLogOptions {
+  /** Paths whose requests are logged only if they fail. Default: the probes', which come every few seconds. */
+  readonly quietPaths?: readonly string[];
+  /** More fields for each request's line. It is called after the response. */
+  readonly fields?: (req: Request, res: Response) => Readonly<Record<string, unknown>>;
+}
 
 /** Strict, because it goes into logs and headers of other systems. */
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
@@ -26,7 +30,11 @@ const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
  * One line per request: id, method, path, status, milliseconds, bytes (headers included) and ip; the error's code with a
  * 4xx, the error with its stack with a 5xx. Gives the request its id and `req.log`.
  */
-export function accessLog(logger: Logger): RequestHandler {
+export function accessLog(
+  logger: Logger,
+  { quietPaths = ['/livez', '/readyz'], fields: own = () => ({}) }: AccessLogOptions = {},
+): RequestHandler {
+  const quiet = new Set(quietPaths);
   const log = pinoHttp<Request, Response>({
     logger: withoutRequest(logger),
     genReqId: requestId,
@@ -35,13 +43,16 @@ export function accessLog(logger: Logger): RequestHandler {
     quietResLogger: true,
     customAttributeKeys: { req: UNUSED },
     wrapSerializers: false,
-    customLogLevel: levelOf,
+    customLogLevel: (req, res) => levelOf(req, res, quiet),
     customSuccessMessage: () => 'request',
     customErrorMessage: () => 'request',
-    customSuccessObject: (req: Request, res: Response) => fields(req, res),
+    customSuccessObject: (req: Request, res: Response) => ({ ...fields(req, res), ...own(req, res) }),
     // Without res.err, pino-http's error has no more than the status.
-    customErrorObject: (req: Request, res: Response, err: Error) =>
-      res.err ? { ...fields(req, res), err } : fields(req, res),
+    customErrorObject: (req: Request, res: Response, err: Error) => ({
+      ...fields(req, res),
+      ...own(req, res),
+      ...(res.err && { err }),
+    }),
   });
   return (req, res, next) => {
     req.startedAt = performance.now();
@@ -85,13 +96,17 @@ function fromTrustedProxy(req: Request): boolean {
   return trusts(req.socket.remoteAddress, 0);
 }
 
-function levelOf(req: Request, res: Response): 'silent' | 'info' | 'warn' | 'error' {
+function levelOf(
+  req: Request,
+  res: Response,
+  quiet: ReadonlySet<string>,
+): 'silent' | 'info' | 'warn' | 'error' {
   // Also where the response failed half way: its status is the one it began with.
   if (res.err) return 'error';
   // A rejected request (overload, a probe of a process that drains) is not an error.
   if (res.statusCode >= 500 && res.statusCode !== 503) return 'error';
   if (res.statusCode >= 400 || !res.writableEnded) return 'warn';
-  return QUIET_PATHS.has(req.originalUrl) ? 'silent' : 'info';
+  return quiet.has(req.originalUrl) ? 'silent' : 'info';
 }
 
 function fields(req: Request, res: Response) {
