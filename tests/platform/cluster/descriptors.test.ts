@@ -16,8 +16,8 @@ afterEach(async () => {
   for (const job of jobs.splice(0).reverse()) await job();
 });
 
-/** A process may have this many; Node and the app have about 25 of them. */
-const DESCRIPTORS = 64;
+/** A process may have this many: Node opens the modules of a start all at once, and the app keeps about 25. */
+const DESCRIPTORS = 128;
 
 async function start(entry: string) {
   const folder = await mkdtemp(join(tmpdir(), 'descriptors-'));
