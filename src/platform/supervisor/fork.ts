@@ -44,7 +44,7 @@ export function createFork(
   // primary would reset the connections that it holds when the last worker stops, and systemd's socket would keep them.
   const isInherited = managerEnv.listenFd !== undefined;
   cluster.schedulingPolicy = isInherited ? cluster.SCHED_NONE : cluster.SCHED_RR;
-  const listening = new Map<string, Set<Worker>>();
+  const handover = isInherited ? undefined : watchHandover();
   // SIGUSR1 opens Node's inspector, through which any code can be run.
   const flag = '--disable-sigusr1';
   const flags = process.allowedNodeEnvironmentFlags.has(flag) ? [flag] : [];
@@ -62,7 +62,7 @@ export function createFork(
       LISTEN_FDS: isInherited ? '1' : undefined,
       PWD: release.cwd,
     });
-    if (!isInherited) returnConnections(worker, listening);
+    handover?.(worker);
     return worker;
   };
 }
@@ -83,51 +83,62 @@ interface SentConnection {
 }
 
 /**
- * Gives the connection that was on its way to a worker when it ended to another one.
+ * Rescues what round robin forgets, where a connection is on its way to a worker:
+ * - The worker ends. Node does not close the connection, and its client waits forever. Nothing was read from it yet, so it
+ *   is refused in the worker's place, and Node gives it to another one.
+ * - The worker has no descriptor left, and says so (NODE_HANDLE_NACK). Node would never give it another connection, and
+ *   keep this one: it is acknowledged in the worker's place, which closes it.
  *
- * With round robin Node forgets it and does not close it: its client waits forever (tests/platform/cluster/failures.test.ts
- * shows it). Nothing was read from it yet, so it is refused in the dead worker's place, and Node passes it on.
+ * tests/platform/cluster/failures.test.ts and descriptors.test.ts fail without it. There is no public way: this reads Node's
+ * own messages. If they change, nothing is found here and nothing is done.
  *
- * There is no public way: this reads Node's own messages. If they change, nothing is found here and nothing is done.
- *
- * @param listening - the workers that listen, by the listener's key.
+ * @returns what watches one more worker.
  * @see https://github.com/nodejs/node/blob/v20.x/lib/internal/cluster/round_robin_handle.js
  */
-function returnConnections(worker: Worker, listening: Map<string, Set<Worker>>): void {
-  const { process: child } = worker;
-  const sent = new Map<number, SentConnection>();
-  const send = child.send.bind(child) as (...args: unknown[]) => boolean;
-  child.send = (...args: unknown[]) => {
-    const [message, connection] = args as [ClusterMessage | undefined, SentConnection['connection']?];
-    const { act, ack, errno, key, seq } = message?.cmd === 'NODE_CLUSTER' ? message : {};
-    if (key !== undefined && act === 'newconn' && connection && seq !== undefined)
-      sent.set(seq, { key, connection });
-    // The reply to a worker that wants to listen.
-    else if (key !== undefined && ack !== undefined && !errno)
-      listening.set(key, (listening.get(key) ?? new Set()).add(worker));
-    return send(...args);
-  };
-  child.on('internalMessage' as 'message', (received) => {
-    const { ack, act, key = '' } = received as ClusterMessage;
-    if (ack !== undefined) sent.delete(ack);
-    if (act === 'close') listening.get(key)?.delete(worker);
-  });
-  // When the channel is closed, all that the worker has sent was read: what is not acknowledged by now never was.
-  child.once('disconnect', () => {
-    for (const workers of listening.values()) workers.delete(worker);
-    for (const [ack, { key, connection }] of sent) {
-      // Without another worker Node has closed the listener, and would keep the connection without an owner.
-      if (!listening.get(key)?.size) connection.close();
-      else child.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack, accepted: false }, undefined);
-    }
-    sent.clear();
-  });
-  // While a connection is on its way Node delays that event until the worker has it, which a dead one never will.
-  child.once('close', () => {
-    setImmediate(() => {
-      if (sent.size > 0) child.emit('disconnect');
+function watchHandover(): (worker: Worker) => void {
+  const listening = new Map<string, Set<Worker>>();
+  return (worker) => {
+    const { process: child } = worker;
+    const sent = new Map<number, SentConnection>();
+    const send = child.send.bind(child) as (...args: unknown[]) => boolean;
+    child.send = (...args: unknown[]) => {
+      const [message, connection] = args as [ClusterMessage | undefined, SentConnection['connection']?];
+      const { act, ack, errno, key, seq } = message?.cmd === 'NODE_CLUSTER' ? message : {};
+      if (key !== undefined && act === 'newconn' && connection && seq !== undefined)
+        sent.set(seq, { key, connection });
+      // The reply to a worker that wants to listen.
+      else if (key !== undefined && ack !== undefined && !errno)
+        listening.set(key, (listening.get(key) ?? new Set()).add(worker));
+      return send(...args);
+    };
+    child.on('internalMessage' as 'message', (received) => {
+      const { cmd, ack, act, key = '' } = received as ClusterMessage;
+      if (ack !== undefined) sent.delete(ack);
+      if (cmd === 'NODE_HANDLE_NACK') for (const [seq] of sent) acknowledge(child, seq, true);
+      if (act === 'close') listening.get(key)?.delete(worker);
     });
-  });
+    // When the channel is closed, all that the worker has sent was read: what is not acknowledged by now never was.
+    child.once('disconnect', () => {
+      for (const workers of listening.values()) workers.delete(worker);
+      for (const [seq, { key, connection }] of sent) {
+        // Without another worker Node has closed the listener, and would keep the connection without an owner.
+        if (listening.get(key)?.size) acknowledge(child, seq, false);
+        else connection.close();
+      }
+      sent.clear();
+    });
+    // While a connection is on its way Node delays that event until the worker has it, which a dead one never will.
+    child.once('close', () => {
+      setImmediate(() => {
+        if (sent.size > 0) child.emit('disconnect');
+      });
+    });
+  };
+}
+
+/** In the worker's place. */
+function acknowledge(child: Worker['process'], ack: number, accepted: boolean): void {
+  child.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack, accepted }, undefined);
 }
 
 /** Memory is not shared between processes: two workers would have different data. */
