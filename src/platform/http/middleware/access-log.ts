@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
-import type { Bindings, ChildLoggerOptions } from 'pino';
 import { pinoHttp } from 'pino-http';
 import type { Logger } from '../../observability/logger.ts';
 import { redactUrl } from '../../observability/redact.ts';
@@ -35,46 +34,33 @@ export function accessLog(
   { quietPaths = ['/livez', '/readyz'], fields: own = () => ({}) }: AccessLogOptions = {},
 ): RequestHandler {
   const quiet = new Set(quietPaths);
+  const message = () => 'request';
+  const line = (req: Request, res: Response) => ({
+    ...fields(req, res),
+    ...own(req, res),
+    // Without res.err, the error that pino-http hands over has no more than the status.
+    ...(res.err && { err: res.err }),
+  });
   const log = pinoHttp<Request, Response>({
-    logger: withoutRequest(logger),
+    logger,
     genReqId: requestId,
-    // req.log has the id alone, and the line the fields below.
-    quietReqLogger: true,
-    quietResLogger: true,
-    customAttributeKeys: { req: UNUSED },
+    // Of the request, req.log and the line have the id alone, and the line the fields below.
+    customAttributeKeys: { req: 'reqId' },
     wrapSerializers: false,
+    serializers: { reqId: (req: Request) => req.id },
     customLogLevel: (req, res) => levelOf(req, res, quiet),
-    customSuccessMessage: () => 'request',
-    customErrorMessage: () => 'request',
-    customSuccessObject: (req: Request, res: Response) => ({ ...fields(req, res), ...own(req, res) }),
-    // Without res.err, pino-http's error has no more than the status.
-    customErrorObject: (req: Request, res: Response, err: Error) => ({
-      ...fields(req, res),
-      ...own(req, res),
-      ...(res.err && { err }),
-    }),
+    customSuccessMessage: message,
+    customErrorMessage: message,
+    customSuccessObject: line,
+    customErrorObject: line,
   });
   return (req, res, next) => {
     req.startedAt = performance.now();
     req.bytesBefore = req.socket.bytesWritten;
     rememberAddress(req);
     log(req, res);
-    res.log = req.log;
     next();
   };
-}
-
-/** The name under which pino-http would give a logger the whole request. */
-const UNUSED = 'wholeRequest';
-
-/** pino-http also makes a logger with the whole request for each; with this one as its parent it gets none. */
-function withoutRequest(logger: Logger): Logger {
-  const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
-    if (UNUSED in bindings) return this;
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- bound to this very logger by Reflect.apply
-    return Reflect.apply(logger.child, this, options ? [bindings, options] : [bindings]) as Logger;
-  };
-  return Object.create(logger, { child: { value: child } }) as Logger;
 }
 
 /** Node has the address of a closed connection only if it was read before. */
@@ -96,11 +82,7 @@ function fromTrustedProxy(req: Request): boolean {
   return trusts(req.socket.remoteAddress, 0);
 }
 
-function levelOf(
-  req: Request,
-  res: Response,
-  quiet: ReadonlySet<string>,
-): 'silent' | 'info' | 'warn' | 'error' {
+function levelOf(req: Request, res: Response, quiet: ReadonlySet<string>) {
   // Also where the response failed half way: its status is the one it began with.
   if (res.err) return 'error';
   // A rejected request (overload, a probe of a process that drains) is not an error.
