@@ -31,8 +31,6 @@ export interface RateLimiterOptions {
   readonly logger: Logger;
 }
 
-type Limiter = Pick<RateLimiterMemory, 'consume' | 'delete'>;
-
 /**
  * Makes limits that all processes share through Redis. While Redis is away each process counts in its own memory: a
  * limit that then is n times as high is better than none, and than rejecting everybody.
@@ -51,19 +49,25 @@ export function createRateLimiter({ redis, prefix = '', logger }: RateLimiterOpt
   return ({ name, points, perSeconds, key = clientAddress }: RateLimitOptions): RateLimit => {
     if (!NAME.test(name)) throw new Error(`a rate limit may not be named "${name}": use a-z, 0-9 and -`);
     const options = { keyPrefix: `${prefix}limit:${name}`, points, duration: perSeconds };
-    const limiter = redis ? sharedLimiter(redis, options, log) : new RateLimiterMemory(options);
+    const memory = new RateLimiterMemory(options);
+    const shared =
+      redis && new RateLimiterRedis({ ...options, storeClient: redis.client, rejectIfRedisNotReady: true });
     const policy = `"${name}";q=${points};w=${perSeconds}`;
 
     const middleware = async (req: Request, res: Response, next: NextFunction) => {
-      const { left, isOver } = await take(limiter, key(req));
+      const left = await take(key(req), memory, shared, log);
       const seconds = Math.max(Math.ceil(left.msBeforeNext / 1000), 1);
-      addToList(res, 'RateLimit-Policy', policy);
-      addToList(res, 'RateLimit', `"${name}";r=${left.remainingPoints};t=${seconds}`);
-      if (isOver) throw new HttpError('RATE_LIMITED', { headers: { 'Retry-After': String(seconds) } });
+      // A request may pass several limits, each with its own.
+      res.append('RateLimit-Policy', policy);
+      res.append('RateLimit', `"${name}";r=${left.remainingPoints};t=${seconds}`);
+      if (left.consumedPoints > points) {
+        throw new HttpError('RATE_LIMITED', { headers: { 'Retry-After': String(seconds) } });
+      }
       next();
     };
     const reset = async (req: Request) => {
-      await limiter.delete(key(req)).catch(() => false);
+      await memory.delete(key(req));
+      await shared?.delete(key(req)).catch(() => false);
     };
     return Object.assign(middleware, { reset });
   };
@@ -71,48 +75,31 @@ export function createRateLimiter({ redis, prefix = '', logger }: RateLimiterOpt
 
 const NAME = /^[a-z0-9-]{1,64}$/;
 
-/** Takes one point. rate-limiter-flexible rejects both with a result, when no point is left, and with errors. */
-async function take(limiter: Limiter, key: string): Promise<{ left: RateLimiterRes; isOver: boolean }> {
+/**
+ * Takes one point in Redis, or in memory when Redis fails. rate-limiter-flexible's own insurance does the same without a
+ * report: a Redis that rejects the script (ACL, read-only) would never be noticed.
+ */
+async function take(
+  key: string,
+  memory: RateLimiterMemory,
+  shared: RateLimiterRedis | undefined,
+  log: OutageLog,
+): Promise<RateLimiterRes> {
+  if (!shared) return count(memory, key);
   try {
-    return { left: await limiter.consume(key), isOver: false };
+    const left = await count(shared, key);
+    log.worked();
+    return left;
   } catch (thrown) {
-    if (thrown instanceof RateLimiterRes) return { left: thrown, isOver: true };
-    throw thrown;
+    log.failed(thrown);
+    return count(memory, key);
   }
 }
 
-/**
- * Counts in Redis, and in memory when Redis fails. rate-limiter-flexible's own insurance does the same without a
- * report: a Redis that rejects the script (ACL, read-only) would never be noticed.
- */
-function sharedLimiter(
-  redis: RedisConnection,
-  options: { keyPrefix: string; points: number; duration: number },
-  log: OutageLog,
-): Limiter {
-  const shared = new RateLimiterRedis({ ...options, storeClient: redis.client, rejectIfRedisNotReady: true });
-  const memory = new RateLimiterMemory(options);
-  return {
-    consume: async (key) => {
-      try {
-        const left = await shared.consume(key);
-        log.worked();
-        return left;
-      } catch (thrown) {
-        if (thrown instanceof RateLimiterRes) throw thrown;
-        log.failed(thrown);
-        return memory.consume(key);
-      }
-    },
-    delete: async (key) => {
-      await memory.delete(key);
-      return shared.delete(key);
-    },
-  };
-}
-
-/** A request may pass several limits; each adds itself to the list. */
-function addToList(res: Response, header: string, item: string): void {
-  const list = res.get(header);
-  res.set(header, list ? `${list}, ${item}` : item);
+/** rate-limiter-flexible rejects with a result when no point is left, else with an error. */
+async function count(limiter: Pick<RateLimiterMemory, 'consume'>, key: string): Promise<RateLimiterRes> {
+  return limiter.consume(key).catch((thrown: unknown) => {
+    if (thrown instanceof RateLimiterRes) return thrown;
+    throw thrown;
+  });
 }
