@@ -18,7 +18,7 @@ export interface StaticFiles {
 }
 
 /** `/style.0a1b2c3d4e.css`, `/LICENSE.0a1b2c3d4e`. deploy/nginx/app/static.conf has a pattern like it. */
-const HASHED_PATH = /\.(?<hash>[0-9a-f]{10})(?<extension>\.[^./]*)?$/;
+const HASHED_PATH = /\.[0-9a-f]{10}(?<extension>\.[^./]*)?$/;
 
 /** Names that begin with a dot are not for the public, except this folder at the root (RFC 8615). */
 const WELL_KNOWN = '/.well-known';
@@ -37,35 +37,39 @@ const REVALIDATE = 'public, max-age=0, must-revalidate';
  */
 export function staticFiles(directory: string, { hashed = true } = {}): StaticFiles {
   const hashes = hashFiles(directory);
-  const serve = serveFolder(directory);
   const respondToOthers = otherMethods(['get']);
-  return {
-    handler: (req, res, next) => {
-      const path = decode(req.path);
-      const file = hashes.has(path) ? { path } : plainName(path);
-      const hash = hashes.get(file.path);
-      if (req.method !== 'GET' && req.method !== 'HEAD') {
-        if (hash === undefined) next();
-        else void respondToOthers(req, res, next);
-        return;
-      }
-      const isFinal = hashed && hash !== undefined && file.hash === hash;
+  // `isPublic` decides on hidden names, because .well-known is one.
+  const serve = express.static(directory, {
+    cacheControl: false,
+    dotfiles: 'allow',
+    index: false,
+    redirect: false,
+  });
+  const handler: RequestHandler = (req, res, next) => {
+    const path = decode(req.path);
+    const name = hashes.has(path) ? path : path.replace(HASHED_PATH, '$<extension>');
+    const hash = hashes.get(name);
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      if (hash === undefined) next();
+      else void respondToOthers(req, res, next);
+    } else if (isPublic(path)) {
+      const { url } = req;
+      const isFinal = hashed && hash !== undefined && path === hashedName(name, hash);
       res.setHeader('Cache-Control', isFinal ? FOREVER : REVALIDATE);
-      serve(hash === undefined ? path : file.path, req, res, next);
-    },
-    url: (name) => {
-      const hash = hashes.get(`/${name}`);
-      if (hash === undefined) throw new Error(`There is no file ${name} in ${directory}`);
-      return encode(hashed ? hashedName(`/${name}`, hash) : `/${name}`);
-    },
+      req.url = encode(hash === undefined ? path : name);
+      serve(req, res, (error?: unknown) => {
+        req.url = url;
+        res.removeHeader('Cache-Control');
+        next(error);
+      });
+    } else next();
   };
-}
-
-/** Takes the hash out of a path. */
-function plainName(path: string): { path: string; hash?: string | undefined } {
-  const match = HASHED_PATH.exec(path);
-  if (!match) return { path };
-  return { path: path.slice(0, match.index) + (match.groups?.extension ?? ''), hash: match.groups?.hash };
+  const url = (name: string) => {
+    const hash = hashes.get(`/${name}`);
+    if (hash === undefined) throw new Error(`There is no file ${name} in ${directory}`);
+    return encode(hashed ? hashedName(`/${name}`, hash) : `/${name}`);
+  };
+  return { handler, url };
 }
 
 function hashedName(path: string, hash: string): string {
@@ -85,33 +89,6 @@ function decode(path: string): string {
   } catch {
     return path;
   }
-}
-
-type ServePath = (path: string, ...handed: Parameters<RequestHandler>) => void;
-
-/** Serves a decoded path, where it is public. */
-function serveFolder(directory: string): ServePath {
-  // `isPublic` decides on hidden names, because .well-known is one.
-  const serve = express.static(directory, {
-    cacheControl: false,
-    dotfiles: 'allow',
-    index: false,
-    redirect: false,
-  });
-  return (path, req, res, next) => {
-    const { url } = req;
-    const goOn = (error?: unknown) => {
-      req.url = url;
-      res.removeHeader('Cache-Control');
-      next(error);
-    };
-    if (!isPublic(path)) {
-      goOn();
-      return;
-    }
-    req.url = encode(path);
-    serve(req, res, goOn);
-  };
 }
 
 /**
