@@ -19,8 +19,11 @@ const CLOSE_DELAY_MS = 1000;
  * Responds to what never became a whole request (not HTTP, too many headers, too slow, a broken body) with problem+json
  * and a log line, as to every other bad request. Node alone would send a bare status line and log nothing.
  */
-export function respondToClientErrors(server: Server, logger: Logger): void {
-  const responseOn = trackResponses(server);
+export function respondToClientErrors(
+  server: Server,
+  logger: Logger,
+  responseOn: (socket: Duplex) => ServerResponse | undefined,
+): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = responseOn(socket);
     // Nothing can be sent after a reset, or behind a part of another response.
@@ -62,29 +65,6 @@ export function rejectTarget(req: IncomingMessage, res: ServerResponse, logger: 
   logger.warn({ reqId, method, path, status, code, ip: readableAddress(socket.remoteAddress) }, 'request');
   res.setHeader('X-Request-Id', reqId);
   sendProblem(res, 'MALFORMED_URL');
-}
-
-/** @returns a function that finds the response in progress on a connection. */
-function trackResponses(server: Server): (socket: Duplex) => ServerResponse | undefined {
-  const responses = new WeakMap<Duplex, ServerResponse>();
-  // An idle connection must not keep its last response in memory.
-  function forget(this: ServerResponse) {
-    const { socket } = this.req;
-    if (responses.get(socket) === this) responses.delete(socket);
-  }
-  const track = (response: ServerResponse) => {
-    responses.set(response.req.socket, response);
-    response.on('close', forget);
-  };
-  server.prependListener('request', (_request, response) => {
-    // A response gets its socket when those before it on the connection are complete.
-    if (response.socket) track(response);
-    else
-      response.once('socket', () => {
-        track(response);
-      });
-  });
-  return (socket) => responses.get(socket);
 }
 
 /** A client that keeps sending, or does not close its side, must not keep the socket open after its response. */

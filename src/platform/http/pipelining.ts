@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from '../observability/logger.ts';
 
 /**
@@ -17,46 +18,46 @@ type Handle = (req: IncomingMessage, res: ServerResponse) => void;
  * Other connections have a turn between two of one connection: else a few that send hundreds ahead would occupy the
  * event loop until the last of them has its response.
  *
- * @returns a function for requests whose response has no socket yet, and what handles them.
+ * @returns what handles each request in its turn, and a function that finds the response in progress on a connection.
  */
-export function pipelining(logger: Logger) {
-  const queues = new WeakMap<Socket, Set<ServerResponse>>();
-  return (req: IncomingMessage, res: ServerResponse, handle: Handle): void => {
+export function pipelining(logger: Logger, handle: Handle) {
+  const connections = new WeakMap<Duplex, { inProgress?: ServerResponse | undefined; waiting: number }>();
+  const inTurn: Handle = (req, res) => {
     const { socket } = req;
-    const queue = queues.get(socket) ?? newQueue(socket);
-    queues.set(socket, queue);
-    if (socket.destroyed) {
-      close(res);
-    } else if (queue.size >= MAX_WAITING) {
-      logger.warn(
-        { ip: socket.remoteAddress, waiting: queue.size },
-        'connection cut: too many requests at a time',
-      );
-      socket.destroy();
-      close(res);
-    } else {
-      queue.add(res);
-      res.once('socket', () => {
-        queue.delete(res);
-        setImmediate(() => {
-          // Node has closed the response when the client has left meanwhile.
-          if (!res.destroyed) handle(req, res);
-        });
+    const connection = connections.get(socket) ?? { waiting: 0 };
+    connections.set(socket, connection);
+    const begin = () => {
+      connection.inProgress = res;
+      res.once('close', () => {
+        // An idle connection must not keep its last response in memory.
+        if (connection.inProgress === res) connection.inProgress = undefined;
       });
+    };
+    // A response has its socket unless another one is in progress on the connection.
+    if (res.socket) {
+      begin();
+      handle(req, res);
+      return;
     }
+    if (connection.waiting++ === MAX_WAITING) cut(socket, logger);
+    // Node emits no 'close' for a response that never had a socket; what counts requests in flight waits for it.
+    const close = () => res.destroy().emit('close');
+    req.once('close', close);
+    res.once('socket', () => {
+      connection.waiting--;
+      req.off('close', close);
+      begin();
+      setImmediate(() => {
+        // Node closes the response when the client has left meanwhile.
+        if (!socket.destroyed) handle(req, res);
+      });
+    });
   };
+  return { inTurn, responseOn: (socket: Duplex) => connections.get(socket)?.inProgress };
 }
 
-function newQueue(socket: Socket): Set<ServerResponse> {
-  const queue = new Set<ServerResponse>();
-  socket.once('close', () => {
-    queue.forEach(close);
-  });
-  return queue;
-}
-
-/** Node emits no 'close' for a response that never had a socket; what counts requests in flight waits for it. */
-function close(res: ServerResponse): void {
-  res.destroy();
-  res.emit('close');
+function cut(socket: Socket, logger: Logger): void {
+  const fields = { ip: socket.remoteAddress, waiting: MAX_WAITING };
+  logger.warn(fields, 'connection cut: too many requests at a time');
+  socket.destroy();
 }

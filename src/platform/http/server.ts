@@ -1,4 +1,4 @@
-import { createServer, IncomingMessage, ServerResponse, type RequestListener, type Server } from 'node:http';
+import { createServer, IncomingMessage, ServerResponse, type Server } from 'node:http';
 import type { Express, Request, Response } from 'express';
 import finalhandler from 'finalhandler';
 import type { PlatformConfig } from '../config/settings.ts';
@@ -8,20 +8,13 @@ import { rejectTarget, respondToClientErrors } from './client-errors.ts';
 import { pipelining } from './pipelining.ts';
 import { readTarget } from './target.ts';
 
-type Limits = Pick<
-  PlatformConfig,
-  | 'HEADERS_TIMEOUT_SECONDS'
-  | 'RECEIVE_TIMEOUT_SECONDS'
-  | 'REQUEST_TIMEOUT_SECONDS'
-  | 'KEEP_ALIVE_TIMEOUT_SECONDS'
->;
-
 /**
  * The HTTP server of an Express app, with every timeout set. It does not listen yet.
  *
  * @see https://nodejs.org/docs/latest-v20.x/api/http.html#httpcreateserveroptions-requestlistener
  */
-export function createHttpServer(app: Express, limits: Limits, logger: Logger): Server {
+export function createHttpServer(app: Express, limits: PlatformConfig, logger: Logger): Server {
+  const { inTurn, responseOn } = pipelining(logger, handlerOf(app, logger));
   const server = createServer(
     {
       ...expressServerClasses(app),
@@ -33,14 +26,14 @@ export function createHttpServer(app: Express, limits: Limits, logger: Logger): 
       // The app responds to a missing Host header, with problem+json and a log line.
       requireHostHeader: false,
     },
-    listenerOf(app, logger),
+    inTurn,
   );
   // Node would drop those beyond 1,000, the one that a proxy added last among them. Their size is limited anyway.
   server.maxHeadersCount = 0;
   // Cuts a connection on which nothing moves in the middle of a request: a client that does not read its response would
   // occupy it, and its memory, forever. Twice what a request and a handler have, so that it ends none of theirs.
   server.timeout = 2 * Math.max(limits.RECEIVE_TIMEOUT_SECONDS, limits.REQUEST_TIMEOUT_SECONDS) * 1000;
-  respondToClientErrors(server, logger);
+  respondToClientErrors(server, logger, responseOn);
   // An expectation other than 100-continue may be ignored (RFC 9110, 10.1.1).
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   return server;
@@ -50,12 +43,11 @@ export function createHttpServer(app: Express, limits: Limits, logger: Logger): 
  * Hands each request to the app once. A request that no route took, and an error that the error handler itself failed
  * with, get Express's default response: 404, or the error's status.
  */
-function listenerOf(app: Express, logger: Logger): RequestListener {
-  const wait = pipelining(logger);
+function handlerOf(app: Express, logger: Logger) {
   const onerror = (err: unknown) => {
     logger.error({ err }, 'no error handler has responded to this error');
   };
-  const handle = (req: IncomingMessage, res: ServerResponse) => {
+  return (req: IncomingMessage, res: ServerResponse) => {
     if (!readTarget(req)) {
       rejectTarget(req, res, logger);
       return;
@@ -69,11 +61,6 @@ function listenerOf(app: Express, logger: Logger): RequestListener {
         respond(new Error(describe(thrown)));
       }
     });
-  };
-  return (req, res) => {
-    // A response has its socket unless another one is in progress on the connection.
-    if (res.socket) handle(req, res);
-    else wait(req, res, handle);
   };
 }
 
