@@ -1,5 +1,5 @@
 import { Router, type RequestHandler } from 'express';
-import type { Lifecycle, Phase } from '../../lifecycle/lifecycle.ts';
+import type { Lifecycle } from '../../lifecycle/lifecycle.ts';
 import { route } from '../route.ts';
 
 export interface HealthOptions {
@@ -38,9 +38,10 @@ export function health({
       const up = storeIsUp();
       const reason = storeProblem();
       const checks = [...lifecycle.checks].map(([name, isUp]) => [name, isUp() ? 'up' : 'down'] as const);
-      const areUp = checks.every(([, state]) => state === 'up');
       const works = up !== false && reason === undefined;
-      const status = statusOf(lifecycle.phase, { works, areUp }, readyRequiresStore);
+      const isWhole = works && checks.every(([, state]) => state === 'up');
+      const whenReady = !works && readyRequiresStore ? 'unavailable' : isWhole ? 'ready' : 'degraded';
+      const status = lifecycle.phase === 'ready' ? whenReady : lifecycle.phase;
       res
         .set('Cache-Control', 'no-store')
         .status(status === 'ready' || status === 'degraded' ? 200 : 503)
@@ -56,14 +57,4 @@ export function health({
     if (PROBES.test(req.url)) router(req, res, next);
     else next();
   };
-}
-
-function statusOf(
-  phase: Phase,
-  { works, areUp }: { works: boolean; areUp: boolean },
-  readyRequiresStore: boolean,
-) {
-  if (phase !== 'ready') return phase;
-  if (!works && readyRequiresStore) return 'unavailable';
-  return works && areUp ? 'ready' : 'degraded';
 }
