@@ -14,13 +14,8 @@ const EXPOSED_HEADERS = ['ETag', 'Location', 'RateLimit', 'RateLimit-Policy', 'R
  * The session cookie is SameSite=Lax: it comes along from subdomains of the same site, not from foreign sites.
  */
 export function cors({ origins = [] }: { origins?: readonly string[] } = {}): RequestHandler {
-  if (origins.length === 0) {
-    return (_req, _res, next) => {
-      next();
-    };
-  }
   const respond = corsHeaders({
-    origin: [...origins],
+    origin: origins.length > 0 && [...origins],
     credentials: true,
     maxAge: PREFLIGHT_MAX_AGE_SECONDS,
     exposedHeaders: EXPOSED_HEADERS,
@@ -29,11 +24,11 @@ export function cors({ origins = [] }: { origins?: readonly string[] } = {}): Re
     const { origin, 'access-control-request-method': method } = req.headers;
     // Not from a page of another origin: a browser sends the origin, and in a preflight the method. The package would
     // add half of the headers all the same, and take an OPTIONS that asks for Allow for a preflight.
-    if (origin === undefined || (req.method === 'OPTIONS' && !method)) {
-      res.vary('Origin');
-      next();
+    if (origin !== undefined && (req.method !== 'OPTIONS' || method)) {
+      respond(req, res, next);
       return;
     }
-    respond(req, res, next);
+    res.vary('Origin');
+    next();
   };
 }
