@@ -94,18 +94,15 @@ function receiving({ maxReceiving = 0, maxReceivingPerAddress = 0 }: OverloadLim
     counts.set(address, count + 1);
     total++;
     const end = () => {
-      req.off('end', received);
+      req.off('end', end);
       res.off('close', end);
       const left = (counts.get(address) ?? 1) - 1;
       if (left > 0) counts.set(address, left);
       else counts.delete(address);
       total--;
+      if (!res.destroyed) onReceived(res);
     };
-    const received = () => {
-      end();
-      onReceived(res);
-    };
-    req.on('end', received);
+    req.on('end', end);
     res.on('close', end);
     return undefined;
   };
@@ -130,9 +127,7 @@ export function watchLoop(maxDelayMs: number): (now: number) => boolean {
 /** Not through the error handler: a rejected request must cost less than one that is served. */
 function reject(req: Request, res: Response, error: HttpError): void {
   res.problemCode = error.code;
-  res.statusCode = error.status;
-  res.setHeader('Retry-After', '1');
-  res.setHeader('Cache-Control', 'no-store');
-  res.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
+  const type = 'application/problem+json; charset=utf-8';
+  res.writeHead(error.status, { 'Retry-After': '1', 'Cache-Control': 'no-store', 'Content-Type': type });
   res.end(problemJson(error, { requestId: req.id, url: req.originalUrl }));
 }
