@@ -92,7 +92,8 @@ function levelOf(req: Request, res: Response, quiet: ReadonlySet<string>) {
 }
 
 function fields(req: Request, res: Response) {
-  const [path, query] = splitUrl(redactUrl(req.originalUrl));
+  // Split by the first question mark, with what follows it.
+  const [path, query] = redactUrl(req.originalUrl).split(/\?(.*)/s, 2);
   return {
     method: req.method,
     path,
@@ -105,9 +106,4 @@ function fields(req: Request, res: Response) {
     // The client left before the response was complete.
     aborted: res.writableEnded ? undefined : true,
   };
-}
-
-function splitUrl(url: string): [path: string, query: string | undefined] {
-  const mark = url.indexOf('?');
-  return mark === -1 ? [url, undefined] : [url.slice(0, mark), url.slice(mark + 1)];
 }

@@ -54,16 +54,13 @@ function isHandler(handler: unknown): boolean {
 
 /** Calls a handler; what it throws, or its promise rejects with, goes to `next` as an error. */
 function call(handler: RequestHandler, req: Request, res: Response, next: NextFunction): void {
+  const fail = (thrown: unknown) => {
+    next(thrownError(thrown));
+  };
   try {
     const result: unknown = handler(req, res, next);
-    if (!isPromiseLike(result)) return;
-    result.then(
-      () => undefined,
-      (thrown: unknown) => {
-        next(thrownError(thrown));
-      },
-    );
+    if (isPromiseLike(result)) result.then(undefined, fail);
   } catch (thrown) {
-    next(thrownError(thrown));
+    fail(thrown);
   }
 }
