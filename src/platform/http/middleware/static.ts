@@ -4,19 +4,6 @@ import { join, posix, relative, sep } from 'node:path';
 import express, { type RequestHandler } from 'express';
 import { otherMethods } from '../route.ts';
 
-/** The files of a folder, over HTTP. */
-export interface StaticFiles {
-  readonly handler: RequestHandler;
-  /**
-   * The URL of a file: `url('style.css')` is `/style.0a1b2c3d4e.css`, `url('my logo.svg')` is
-   * `/my%20logo.0a1b2c3d4e.svg`.
-   *
-   * @param name - relative to the folder, with `/` between its parts.
-   * @throws {Error} for a file that is not there, and for a hidden one.
-   */
-  url(name: string): string;
-}
-
 /** `/style.0a1b2c3d4e.css`, `/LICENSE.0a1b2c3d4e`. deploy/nginx/app/static.conf has a pattern like it. */
 const HASHED_PATH = /\.[0-9a-f]{10}(?<extension>\.[^./]*)?$/;
 
@@ -29,13 +16,16 @@ const FOREVER = 'public, max-age=31536000, immutable';
 /** Revalidate with each use; mostly that is a 304, without a body. */
 const REVALIDATE = 'public, max-age=0, must-revalidate';
 
+/** The files of a folder, over HTTP. */
+export type StaticFiles = ReturnType<typeof staticFiles>;
+
 /**
  * Serves a folder. Every file also has a name with a hash of its content, which browsers and proxies may keep for
  * a year. A hash from before or after this version (a deploy is going on) gets the current file, without the year.
  *
  * @param options.hashed - whether `url` gives hashed names; off in development, where files change while the app runs.
  */
-export function staticFiles(directory: string, { hashed = true } = {}): StaticFiles {
+export function staticFiles(directory: string, { hashed = true } = {}) {
   const hashes = hashFiles(directory);
   const respondToOthers = otherMethods(['get']);
   // `isPublic` decides on hidden names, because .well-known is one.
@@ -64,6 +54,12 @@ export function staticFiles(directory: string, { hashed = true } = {}): StaticFi
       });
     } else next();
   };
+  /**
+   * The URL of a file: `url('my logo.svg')` is `/my%20logo.0a1b2c3d4e.svg`.
+   *
+   * @param name - relative to the folder, with `/` between its parts.
+   * @throws {Error} for a file that is not there, and for a hidden one.
+   */
   const url = (name: string) => {
     const hash = hashes.get(`/${name}`);
     if (hash === undefined) throw new Error(`There is no file ${name} in ${directory}`);
