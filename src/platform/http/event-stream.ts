@@ -36,15 +36,13 @@ export function openEventStream(req: Request, res: Response, lifecycle: Lifecycl
   const heartbeat = setInterval(write, HEARTBEAT_MS, ':\n\n');
   const end = () => {
     clearInterval(heartbeat);
-    lifecycle.closing.removeEventListener('abort', end);
     ended.abort();
     res.end();
   };
   res.once('close', end);
+  lifecycle.closing.addEventListener('abort', end, { signal: ended.signal });
   // A client that has left already does not leave again.
-  if (lifecycle.closing.aborted || res.destroyed) end();
-  else lifecycle.closing.addEventListener('abort', end);
-  if (req.method === 'HEAD') end();
+  if (lifecycle.closing.aborted || res.destroyed || req.method === 'HEAD') end();
   else write(':\n\n');
   return {
     ended: ended.signal,

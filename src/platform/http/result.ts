@@ -2,15 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Response as ExpressResponse } from 'express';
 
 /** Headers of the connection that a response came over; ours has its own. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
 
 /** `fetch` has decompressed the body that these describe. */
 const TRANSFER_HEADERS = new Set(['content-encoding', 'content-length']);
@@ -27,9 +19,8 @@ export function isPromiseLike(result: unknown): result is PromiseLike<unknown> {
  * @returns a promise that settles when it is sent; undefined when there is nothing to send.
  */
 export function sendResult(res: ExpressResponse, result: unknown): Promise<void> | undefined {
-  if (typeof result !== 'object' || result === null) return undefined;
-  // What `req.on` and `req.resume` return, in a handler of one expression: nobody means to send that back.
-  if (result === res.req) return undefined;
+  // `req.on` and `req.resume` return the request, in a handler of one expression: nobody means to send that back.
+  if (typeof result !== 'object' || result === null || result === res.req) return undefined;
   if (isStream(result)) return sendStream(res, result);
   if (isResponse(result)) return sendResponse(res, result);
   if (result instanceof Blob) return sendResponse(res, new Response(result));
@@ -46,12 +37,9 @@ function isStream(result: object): result is Stream {
 }
 
 /**
- * Sends a stream as the response's body.
+ * Sends a stream as the response's body. When the client leaves, the stream is destroyed.
  *
- * An error before the first chunk is thrown, so that the client gets an error response. One after it has the error
- * handler cut the connection. When the client leaves, the stream is destroyed.
- *
- * @throws whatever the stream fails with.
+ * @throws whatever the stream fails with: before the first chunk for an error response, else to have the connection cut.
  */
 async function sendStream(res: ExpressResponse, stream: Stream): Promise<void> {
   const { chunks, cancel } = open(stream);
@@ -67,8 +55,7 @@ async function sendStream(res: ExpressResponse, stream: Stream): Promise<void> {
   try {
     for await (const chunk of res.destroyed ? [] : chunks) {
       if (res.destroyed || res.writableEnded || res.req.method === 'HEAD') break;
-      const isFull = !res.write(chunk);
-      if (isFull) await new Promise<void>((resolve) => (resume = resolve));
+      if (!res.write(chunk)) await new Promise<void>((resolve) => (resume = resolve));
     }
     if (!res.destroyed) res.end();
   } finally {

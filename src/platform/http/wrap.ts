@@ -84,25 +84,18 @@ class Call implements HandlerContext {
   }
 
   /** Sends what the handler returned or its promise resolves with. */
-  follow(result: unknown): void {
-    const fail = (error: unknown) => {
-      this.fail(error);
-    };
-    if (!isPromiseLike(result)) sendResult(this.#res, result)?.catch(fail);
-    else {
-      result.then((value) => {
-        this.follow(value);
-      }, fail);
-    }
-  }
+  readonly follow = (result: unknown): void => {
+    if (isPromiseLike(result)) result.then(this.follow, this.fail);
+    else sendResult(this.#res, result)?.catch(this.fail);
+  };
 
-  fail(thrown: unknown): void {
+  readonly fail = (thrown: unknown): void => {
     if (this.#failed) return;
     this.#failed = true;
     // The client has left, and the error most likely comes from the aborted signal.
     if (this.#res.destroyed && !this.#res.writableFinished && isAbort(thrown)) return;
     this.#next(thrownError(thrown));
-  }
+  };
 
   /** Most handlers that are not async have responded when they return: they need no timer. */
   watchUnlessBegun(): void {
@@ -147,7 +140,5 @@ export class ClientLeft extends Error {
 
 function isAbort(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return (
-    error.name === 'AbortError' || (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
-  );
+  return error.name === 'AbortError' || ('code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
