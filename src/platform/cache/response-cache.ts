@@ -2,8 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import type { Metrics } from '../observability/metrics.ts';
 import { assertLifetime, NotCacheable, type Cache } from './cache.ts';
 import { sendResponse, toCachedResponse, type CachedResponse } from './cached-response.ts';
-import { HttpError } from '../http/errors.ts';
-import { normalizeError } from '../http/normalize-error.ts';
+import { HttpError, normalizeError } from '../http/errors.ts';
 import { wrap } from '../http/wrap.ts';
 
 export type { Content } from './cached-response.ts';

@@ -1,5 +1,5 @@
 export { clientAddress } from './client-address.ts';
-export { CodedError, defineErrors, type ProblemOptions, storeUnavailable } from './errors.ts';
+export { CodedError, defineErrors, normalizeError, type ProblemOptions, storeUnavailable } from './errors.ts';
 export { type EventStream, openEventStream } from './event-stream.ts';
 export { escapeHtml } from './html.ts';
 export { accessLog } from './middleware/access-log.ts';
@@ -15,7 +15,6 @@ export { currentLog, requestContext } from './middleware/request-context.ts';
 export { securityHeaders } from './middleware/security-headers.ts';
 export { staticFiles } from './middleware/static.ts';
 export { wellFormed } from './middleware/well-formed.ts';
-export { normalizeError } from './normalize-error.ts';
 export { safeRedirect } from './redirect.ts';
 export { route } from './route.ts';
 export type { Toolkit } from './toolkit.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { normalizeError } from '../../../src/platform/http/normalize-error.ts';
+import { normalizeError } from '../../../src/platform/http/errors.ts';
 import { isRedisAway } from '../../../src/platform/redis/errors.ts';
 
 describe('a Redis that is away is a 503, whatever ioredis calls it:', () => {

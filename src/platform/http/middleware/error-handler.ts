@@ -1,8 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { toError } from '../../observability/plain.ts';
-import { HttpError, problemJson } from '../errors.ts';
+import { HttpError, normalizeError, problemJson } from '../errors.ts';
 import { errorPage } from '../html.ts';
-import { normalizeError } from '../normalize-error.ts';
 
 declare module 'http' {
   interface ServerResponse {
