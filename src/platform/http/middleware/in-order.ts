@@ -1,6 +1,6 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { thrownError } from '../errors.ts';
-import { isPromiseLike } from '../result.ts';
+import { isPromiseLike } from '../wrap.ts';
 
 /** As in Express: after this number of handlers that called `next` at once, the next one gets a fresh stack. */
 const MAX_SYNC_CALLS = 100;
