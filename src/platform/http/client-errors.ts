@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../observability/logger.ts';
+import { redactUrl } from '../observability/redact.ts';
 import { readableAddress } from './client-address.ts';
 import { HttpError, problemJson, type ErrorCode } from './errors.ts';
 
@@ -36,7 +37,6 @@ export function respondToClientErrors(
       const code = PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST';
       if (response) sendProblem(response, code);
       else rejectConnection(socket, code, logger, error.code);
-      closeSoon(socket);
     }
   });
   server.on('connect', (_request, socket) => {
@@ -50,7 +50,6 @@ export function respondToClientErrors(
       });
     } else {
       rejectConnection(socket, 'METHOD_NOT_ALLOWED', logger, 'CONNECT');
-      closeSoon(socket);
     }
   });
 }
@@ -59,8 +58,7 @@ export function respondToClientErrors(
 export function rejectTarget(req: IncomingMessage, res: ServerResponse, logger: Logger): void {
   const reqId = randomUUID();
   const { method, socket, url = '' } = req;
-  // What stands before the host may be a password.
-  const path = url.replace(/\?.*$/s, '').replace(/\/\/[^/]*@/, '//');
+  const path = redactUrl(url);
   const { code, status } = new HttpError('MALFORMED_URL');
   logger.warn({ reqId, method, path, status, code, ip: readableAddress(socket.remoteAddress) }, 'request');
   res.setHeader('X-Request-Id', reqId);
@@ -78,6 +76,7 @@ function sendProblem(response: ServerResponse, code: ErrorCode): void {
   const body = problemJson(error, { requestId: response.getHeader('X-Request-Id') });
   response.problemCode = code;
   response.writeHead(error.status, headersFor(body)).end(body);
+  closeSoon(response.req.socket);
 }
 
 function rejectConnection(socket: Duplex, code: ErrorCode, logger: Logger, reason: string | undefined): void {
@@ -89,6 +88,7 @@ function rejectConnection(socket: Duplex, code: ErrorCode, logger: Logger, reaso
   const body = problemJson(error, { requestId });
   const headers = Object.entries({ ...headersFor(body), 'X-Request-Id': requestId });
   const lines = headers.map(([name, value]) => `${name}: ${value}`);
+  closeSoon(socket);
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines, '', body].join('\r\n'));
 }
 
