@@ -9,10 +9,8 @@ const MAX_SYNC_CALLS = 100;
  * Several middlewares as one, for those that every request passes. Express checks each layer anew (does its path match,
  * are there parameters, is it traced?): a tenth of a request's cost for five of them.
  *
- * The contract is that of `app.use(...handlers)`, or of `app.get(path, ...handlers)` where it is used in a route:
- * `next(error)`, a throw and a rejection go to the error handler; `next('router')` leaves the router, `next('route')`
- * the route, if this is in one; any other `next` calls the next handler. In one thing it is stricter: whatever is
- * thrown is an error, `undefined` included.
+ * The contract is that of `app.use(...handlers)`, or of `app.get(path, ...handlers)` in a route, with `next('router')`
+ * and `next('route')`. In one thing it is stricter: whatever is thrown is an error, `undefined` included.
  *
  * @throws {TypeError} without handlers, or when one is not a function of (req, res, next).
  */

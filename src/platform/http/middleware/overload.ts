@@ -34,12 +34,10 @@ const TOO_MANY_BODIES = new HttpError('RATE_LIMITED', {
 
 /**
  * Rejects what would only wait: 503 with Retry-After. A process that takes more than it can do responds to everything
- * late, then too late, and then works for clients that have given up. This one serves what it can in time, and rejects
- * the others within milliseconds.
+ * too late, and works for clients that have given up.
  *
- * A request whose body is still arriving costs memory, but no work: it has a limit of its own, so that a few slow
- * clients do not cost the others their place. It counts as in flight from the end of its body, without being rejected
- * then: together there are at most as many requests as the two limits allow.
+ * A request whose body is still arriving costs memory, but no work: it has a limit of its own, so that slow clients do
+ * not take the place of others. It counts as in flight from the end of its body, and is not rejected then.
  *
  * Mount it behind the health checks: a balancer must not take a busy process for a dead one.
  */
