@@ -94,7 +94,7 @@ async function linesBeforeTheNext(first: number): Promise<Record<string, unknown
   return served.log.lines.slice(first).filter((line) => line.path !== path);
 }
 
-describe('a bad body', () => {
+describe('rejects a bad body:', () => {
   test.each([
     ['broken JSON', '{"name":', 400, 'MALFORMED_JSON'],
     ['a bare word', 'name', 400, 'MALFORMED_JSON'],
@@ -117,13 +117,13 @@ describe('a bad body', () => {
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
 
-  test('a gzip bomb is cut when it has grown to the limit', async () => {
+  test('a gzip bomb, when it has grown to the limit', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000, ' '));
     expect(bomb.length).toBeLessThan(100 * 1024);
     await expectProblem(await post(bomb, { 'content-encoding': 'gzip' }), 413, 'BODY_TOO_LARGE');
   });
 
-  test('gzip that is none', async () => {
+  test('what is not gzip in spite of its header', async () => {
     await expectProblem(await post('{"name":"a"}', { 'content-encoding': 'gzip' }), 400, 'BAD_REQUEST');
   });
 
@@ -146,7 +146,7 @@ describe('a bad body', () => {
     await expectProblem(await post('{}', { 'content-type': type }), 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
-  test('refused before it was read whole leaves the connection of use', async () => {
+  test('and keeps the connection usable when it has not read all of it', async () => {
     const body = 'x'.repeat(1_000_000);
     const answer = await sendRaw(
       served.port,
@@ -161,7 +161,7 @@ describe('a bad body', () => {
     await expectProblem(await fetch(`${served.url}/things`, { method: 'POST' }), 400, 'VALIDATION_FAILED');
   });
 
-  test('validation errors are listed by field', async () => {
+  test('and lists validation errors by field', async () => {
     const response = await post('{"name":1,"tags":["a",2]}');
     const { errors } = await expectProblem(response, 400, 'VALIDATION_FAILED');
     expect(errors).toEqual([
@@ -171,7 +171,7 @@ describe('a bad body', () => {
   });
 });
 
-describe('a bad URL or method', () => {
+describe('the response to a bad URL or method:', () => {
   test.each([
     ['/nowhere', 404, 'NOT_FOUND'],
     ['/%zz', 400, 'MALFORMED_URL'],
@@ -183,20 +183,20 @@ describe('a bad URL or method', () => {
     await expectProblem(await fetch(served.url + path), status, code);
   });
 
-  test('a wrong method says which are right', async () => {
+  test('lists the right methods for a wrong one', async () => {
     const response = await fetch(`${served.url}/things`, { method: 'DELETE' });
     expect(response.headers.get('allow')).toBe('GET, HEAD, OPTIONS, POST');
     await expectProblem(response, 405, 'METHOD_NOT_ALLOWED');
   });
 
-  test('OPTIONS is answered with the methods there are', async () => {
+  test('lists the methods for OPTIONS', async () => {
     const response = await fetch(`${served.url}/things`, { method: 'OPTIONS' });
     expect([response.status, response.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS, POST']);
   });
 });
 
-describe('an error of our own', () => {
-  test('tells a program nothing about the inside, and the log everything', async () => {
+describe('an error of the app', () => {
+  test('shows a program nothing internal, and is complete in the log', async () => {
     const response = await fetch(`${served.url}/broken`);
     const body = await expectProblem(response, 500, 'INTERNAL');
     expect(JSON.stringify(body)).not.toMatch(/secret detail|\.ts|node_modules|broken\.test/);
@@ -207,7 +207,7 @@ describe('an error of our own', () => {
     });
   });
 
-  test('is a page for a browser, without a stack, and safe to look at', async () => {
+  test('is a page without a stack for a browser, and escaped', async () => {
     const response = await fetch(`${served.url}/broken`, { headers: { accept: 'text/html,*/*;q=0.8' } });
     const page = await response.text();
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -217,7 +217,7 @@ describe('an error of our own', () => {
   });
 });
 
-describe('what is hardly HTTP', () => {
+describe('rejects what is not HTTP, or hardly:', () => {
   const status = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
 
   test.each([
@@ -264,7 +264,7 @@ describe('what is hardly HTTP', () => {
     ]);
   });
 
-  test('sent behind a whole request, leaves that its answer, and has none of its own', async () => {
+  test('bytes behind a complete request, which gets its response', async () => {
     const before = served.log.lines.length;
     const answer = await sendRaw(served.port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n\0nonsense\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
@@ -274,7 +274,7 @@ describe('what is hardly HTTP', () => {
     expect(await linesBeforeTheNext(before)).toEqual([expect.objectContaining({ status: 200 })]);
   });
 
-  test('a CONNECT behind a whole request leaves that its answer, too', async () => {
+  test('a CONNECT behind a complete request, which gets its response', async () => {
     const answer = await sendRaw(
       served.port,
       'GET /slow HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
@@ -282,7 +282,7 @@ describe('what is hardly HTTP', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nslow$/);
   });
 
-  test('a client that resets its connection after a CONNECT, or just leaves, does no harm', async () => {
+  test('a CONNECT whose client resets the connection, or leaves, without harm', async () => {
     const before = served.log.lines.length;
     for (let client = 0; client < 40; client++) {
       const socket = connect(served.port, '127.0.0.1');
@@ -296,7 +296,7 @@ describe('what is hardly HTTP', () => {
     expect((await fetch(`${served.url}/things`)).status).toBe(200);
   });
 
-  test('a client that stays after a CONNECT was refused is not waited for', async () => {
+  test('a CONNECT, without waiting for a client that stays', async () => {
     const accepted = once(served.server, 'connection') as Promise<[Socket]>;
     const socket = connect({ port: served.port, host: '127.0.0.1', allowHalfOpen: true });
     socket.on('error', () => undefined).write('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -307,7 +307,7 @@ describe('what is hardly HTTP', () => {
     socket.destroy();
   });
 
-  test('the last of 3,000 small headers counts like the first', async () => {
+  test('but reads the last of 3,000 small headers like the first', async () => {
     const small = Array.from({ length: 3000 }, (_, index) => `${index}:\r\n`)
       .join('')
       .slice(0, 15_000);
@@ -319,13 +319,13 @@ describe('what is hardly HTTP', () => {
     expect(answer).toMatch(/\r\n\r\nhere$/);
   });
 
-  test('a client that never ends its headers is told so, and cut', async () => {
+  test('a client that never ends its headers, with 408', async () => {
     const answer = await sendRaw(served.port, 'GET / HTTP/1.1\r\nHost: a\r\nx: ');
     expect(status(answer)).toBe(408);
     expect(answer).toContain('REQUEST_TIMEOUT');
   });
 
-  test('the server still answers after all this', async () => {
+  test('and still responds after all this', async () => {
     expect((await fetch(`${served.url}/things`)).status).toBe(200);
   });
 });

@@ -95,7 +95,7 @@ describe('compression', () => {
     ['br, gzip', 'br', brotliDecompressSync],
     ['gzip', 'gzip', gunzipSync],
     ['gzip;q=1, br;q=0', 'gzip', gunzipSync],
-  ])('for Accept-Encoding "%s" is %s, of the same bytes', async (accept, encoding, decompress) => {
+  ])('sends the same bytes for Accept-Encoding "%s" as %s', async (accept, encoding, decompress) => {
     const response = await ask('/long', accept);
     const bytes = await bytesOf(response);
     expect(response.headers).toMatchObject({ 'content-encoding': encoding, vary: 'Accept-Encoding' });
@@ -108,7 +108,7 @@ describe('compression', () => {
     ['less than a kilobyte', '/short', 'gzip'],
     ['what is compressed already', '/image', 'gzip'],
     ['a part, whose range is of bytes that are not', '/part', 'gzip'],
-  ])('leaves alone %s', async (_name, path, accept) => {
+  ])('does not change %s', async (_name, path, accept) => {
     const response = await ask(path, accept);
     await bytesOf(response);
     expect(response.headers['content-encoding']).toBeUndefined();
@@ -117,7 +117,7 @@ describe('compression', () => {
   test.each([
     ['gzip', createGunzip],
     ['br', createBrotliDecompress],
-  ] as const)('of an event stream (%s) is flushed with each event', async (encoding, decompressor) => {
+  ] as const)('flushes each event of an event stream (%s)', async (encoding, decompressor) => {
     const response = await ask('/events', encoding);
     expect(response.headers).toMatchObject({ 'content-encoding': encoding, 'x-accel-buffering': 'no' });
     let received = '';
@@ -128,7 +128,7 @@ describe('compression', () => {
     expect(received).toBe(':\n\nevent: tick\ndata: {"now":1}\n\n');
   });
 
-  describe('says Vary: Accept-Encoding', () => {
+  describe('sends Vary: Accept-Encoding', () => {
     const always = { 'if-modified-since': new Date(Date.now() + 86_400_000).toUTCString() };
 
     test.each([
@@ -166,7 +166,7 @@ describe('compression', () => {
       }
     });
 
-    test('beside what else the response depends on', async () => {
+    test('adds it to what else the response depends on', async () => {
       expect((await ask('/origin', 'gzip')).headers.vary).toBe('Origin, Accept-Encoding');
     });
 

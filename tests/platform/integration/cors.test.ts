@@ -44,20 +44,20 @@ const preflight = (app: Served, origin: string) =>
     'Access-Control-Request-Headers': 'content-type',
   });
 
-describe('no origin listed', () => {
-  test('no header is sent', async () => {
+describe('without listed origins', () => {
+  test('sends no header', async () => {
     const { headers } = await request(off.url).get('/thing').set('Origin', LISTED).expect(200);
     expect(corsHeaders(headers as Record<string, string>)).toEqual([]);
   });
 
-  test('a preflight is answered like any OPTIONS', async () => {
+  test('responds to a preflight like to any OPTIONS', async () => {
     const response = await preflight(off, LISTED).expect(204).expect('Allow', 'GET, HEAD, OPTIONS');
     expect(corsHeaders(response.headers as Record<string, string>)).toEqual([]);
   });
 });
 
-describe('origins listed', () => {
-  test.each([LISTED, 'http://localhost:5173'])('%s may read answers, with cookies', async (origin) => {
+describe('with listed origins', () => {
+  test.each([LISTED, 'http://localhost:5173'])('lets %s read responses, with cookies', async (origin) => {
     const { headers } = await request(on.url).get('/thing').set('Origin', origin).expect(200);
     expect(headers).toMatchObject({
       'access-control-allow-origin': origin,
@@ -67,7 +67,7 @@ describe('origins listed', () => {
     });
   });
 
-  test('their preflights are answered and may be remembered', async () => {
+  test('responds to their preflights, which may be remembered', async () => {
     const { headers } = await preflight(on, LISTED).expect(204);
     expect(headers).toMatchObject({
       'access-control-allow-origin': LISTED,
@@ -86,7 +86,7 @@ describe('origins listed', () => {
     'http://shop.example',
     'https://shop.example:8443',
     'HTTPS://SHOP.EXAMPLE',
-  ])('%s may not, and caches are told that it depends', async (origin) => {
+  ])('does not let %s read responses, and sends Vary for caches', async (origin) => {
     for (const response of [
       await request(on.url).get('/thing').set('Origin', origin).expect(200),
       await preflight(on, origin).expect(204),
@@ -96,12 +96,12 @@ describe('origins listed', () => {
     }
   });
 
-  test('a request without an origin varies, too: a cache must not keep it for the others', async () => {
+  test('sends Vary without an origin too: a cache must not keep the response for the others', async () => {
     const { headers } = await request(on.url).get('/thing').expect(200).expect('Vary', 'Origin');
     expect(corsHeaders(headers as Record<string, string>)).toEqual([]);
   });
 
-  test('an OPTIONS that is no preflight tells the methods', async () => {
+  test('returns the methods for an OPTIONS that is not a preflight', async () => {
     await request(on.url).options('/thing').expect(204).expect('Allow', 'GET, HEAD, OPTIONS');
   });
 });

@@ -10,7 +10,7 @@ import { serveEachTest } from '../../support/http.ts';
 const start = serveEachTest();
 
 describe('an event stream', () => {
-  test('ends when the process drains, cleanly for the client', async () => {
+  test('ends cleanly for the client when the process drains', async () => {
     const lifecycle = new Lifecycle();
     const { url } = await start((app) =>
       app.get('/', (req, res) => {

@@ -223,13 +223,13 @@ const SAME: [string, Step[]][] = [
   ['more handlers than the stack takes', Array.from({ length: 20_000 }, () => go(''))],
 ];
 
-describe.each(Object.entries(MOUNTS))('%s, the same happens as in Express', (_name, { plain, asOne }) => {
+describe.each(Object.entries(MOUNTS))('inOrder behaves like Express %s:', (_name, { plain, asOne }) => {
   test.each(SAME)('%s', async (_what, steps) => {
     const make = (trace: string[]) => steps.map((of) => of(trace));
     expect(await traceOf(asOne, make)).toEqual(await traceOf(plain, make));
   });
 
-  test.each(NOT_ERRORS)('stricter than Express: a thrown %p lets nobody past', async (value) => {
+  test.each(NOT_ERRORS)('lets nobody past a thrown %p, which is stricter than Express', async (value) => {
     const steps = [
       [
         step('a', () => {
@@ -250,7 +250,7 @@ describe.each(Object.entries(MOUNTS))('%s, the same happens as in Express', (_na
 /* eslint-enable */
 
 test.each(['in a router', 'in a route'])(
-  '%s, a second next() goes on where the first stopped',
+  'inOrder continues %s where the first next() stopped at a second one',
   async (name) => {
     const make = (trace: string[]) => {
       const twice = step('a', (_req, _res, next) => {
@@ -266,7 +266,7 @@ test.each(['in a router', 'in a route'])(
   },
 );
 
-test('runs of several requests do not meet', async () => {
+test('inOrder keeps concurrent requests apart', async () => {
   const seen: string[] = [];
   const waits: RequestHandler = async (req, _res, next) => {
     await sleep(req.path === '/slow' ? 30 : 1);
@@ -288,6 +288,6 @@ test.each([
   ['undefined', [undefined]],
   ['a string', ['handler']],
   ['an error handler', [(_error: unknown, _req: unknown, _res: unknown, _next: unknown) => undefined]],
-])('%s is refused when it is put together', (_name, handlers) => {
+])('inOrder rejects %s when it is called', (_name, handlers) => {
   expect(() => inOrder(...(handlers as unknown as RequestHandler[]))).toThrow(TypeError);
 });

@@ -57,7 +57,7 @@ async function start(limits: Partial<OverloadLimits>, env: Record<string, string
 }
 
 describe('too many requests in flight', () => {
-  test('are refused with 503 and when to come back, logged, and served again when others are through', async () => {
+  test('are rejected with 503 and Retry-After, logged, and served again when others have finished', async () => {
     const { ask, waiting, log } = await start({ maxInFlight: 2 });
     const served = [ask('/wait'), ask('/wait')];
     await until(() => waiting.length === 2);
@@ -80,7 +80,7 @@ describe('too many requests in flight', () => {
     expect((await ask('/block/0')).status).toBe(200);
   });
 
-  test('do not keep health checks from being answered', async () => {
+  test('do not block health checks', async () => {
     const { ask, waiting } = await start({ maxInFlight: 1 });
     const served = ask('/wait');
     await until(() => waiting.length === 1);
@@ -89,7 +89,7 @@ describe('too many requests in flight', () => {
     await served;
   });
 
-  test('that were given up by their clients leave room', async () => {
+  test('make room when their clients leave', async () => {
     const { ask, url, waiting } = await start({ maxInFlight: 1 });
     const leaving = new AbortController();
     const left = fetch(`${url}/wait`, { signal: leaving.signal }).catch(() => undefined);
@@ -103,7 +103,7 @@ describe('too many requests in flight', () => {
 });
 
 describe('requests whose body is still arriving', () => {
-  test('do not count as in flight, and do so when their body is there', async () => {
+  test('count as in flight only when their body has arrived', async () => {
     const { ask, upload, waiting, url } = await start({ maxInFlight: 1 });
     const slow = [upload(), upload(), upload()];
     await Promise.all(slow.map(({ begun }) => begun));
@@ -137,7 +137,7 @@ describe('requests whose body is still arriving', () => {
     expect((await ask('/block/0')).status).toBe(200);
   });
 
-  test.each(['are through', 'leave'])('make room when their clients %s', async (how) => {
+  test.each(['have finished', 'leave'])('make room when their clients %s', async (how) => {
     const { upload, waiting } = await start({ maxReceiving: 1 });
     const first = upload();
     await first.begun;
@@ -154,7 +154,7 @@ describe('requests whose body is still arriving', () => {
     for (const goOn of waiting) goOn();
   });
 
-  test('behind a trusted proxy are counted by the address of the client', async () => {
+  test('are counted by the address of the client behind a trusted proxy', async () => {
     const { upload } = await start({ maxReceivingPerAddress: 1 }, { TRUST_PROXY: 'loopback' });
     for (const address of ['192.0.2.1', '192.0.2.2', '2001:db8:1::1', '2001:db8:2::1']) {
       await upload(`X-Forwarded-For: ${address}`).begun;
@@ -174,7 +174,7 @@ describe('requests whose body is still arriving', () => {
 });
 
 describe('an event loop that is late', () => {
-  test('turn after turn has requests refused, so that the others are served in time', async () => {
+  test('rejects requests when it is late turn after turn, so that the others are served in time', async () => {
     const { ask } = await start({ maxDelayMs: 60 });
     const clients = Array.from({ length: 30 }, async () => {
       const statuses: number[] = [];
@@ -189,7 +189,7 @@ describe('an event loop that is late', () => {
   });
 });
 
-describe('the watch over the event loop', () => {
+describe('the watch of the event loop', () => {
   let now = 0;
   beforeEach(() => {
     jest.useFakeTimers({ doNotFake: ['performance'] });
@@ -213,7 +213,7 @@ describe('the watch over the event loop', () => {
     expect([10, 300, 100, 100, 10].map((ms) => turn(isLate, ms))).toEqual([false, false, true, true, false]);
   });
 
-  test('reports no single long pause: who waited through it is served', () => {
+  test('does not report a single long pause: those who waited through it are served', () => {
     const isLate = watchLoop(60);
     expect([10, 300, 10, 10, 300, 10].some((ms) => turn(isLate, ms))).toBe(false);
   });

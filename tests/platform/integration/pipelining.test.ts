@@ -20,8 +20,8 @@ function silentClient(port: number): Socket {
     .pause();
 }
 
-describe('requests sent before the one ahead was answered', () => {
-  test('are answered in their order', async () => {
+describe('requests sent before the response to the previous one', () => {
+  test('get their responses in order', async () => {
     let count = 0;
     const { port } = await start((app) =>
       app.get(
@@ -37,7 +37,7 @@ describe('requests sent before the one ahead was answered', () => {
     expect(answer.match(/answer \d/g)).toEqual(['answer 1', 'answer 2', 'answer 3']);
   });
 
-  test('wait for their turn, and are never begun when the client leaves before', async () => {
+  test('wait for their turn, and never begin when the client leaves before', async () => {
     let begun = 0;
     const { url, port, server, log } = await start((app) =>
       app.get(
@@ -64,7 +64,7 @@ describe('requests sent before the one ahead was answered', () => {
     ]);
   });
 
-  test('have their bodies when their turn comes', async () => {
+  test('have their bodies when it is their turn', async () => {
     const { port } = await start((app) =>
       app.post(
         '/',
@@ -85,7 +85,7 @@ describe('requests sent before the one ahead was answered', () => {
     expect(answer.match(/"number":\d/g)).toEqual(['"number":1', '"number":2', '"number":3']);
   });
 
-  test('let other connections have a turn between two of them', async () => {
+  test('give other connections a turn between two of them', async () => {
     const order: string[] = [];
     const { port } = await start((app) =>
       app.get('/:name', (req, res) => {
@@ -107,7 +107,7 @@ describe('requests sent before the one ahead was answered', () => {
     expect(order.indexOf('other')).toBeLessThan(order.length / 2);
   });
 
-  test('are not begun when the client leaves while theirs is due', async () => {
+  test('do not begin when the client leaves just before their turn', async () => {
     const begun: string[] = [];
     const { port } = await start((app) =>
       app.get('/:name', (req, res) => {
@@ -124,7 +124,7 @@ describe('requests sent before the one ahead was answered', () => {
     expect(begun).toEqual(['first', 'third']);
   });
 
-  test('beyond a hundred cut the connection', async () => {
+  test('cut the connection when there are more than a hundred', async () => {
     const { port, server, log } = await start((app) => app.get('/', () => undefined));
     const connections = new Connections(server);
     const socket = silentClient(port);
@@ -139,7 +139,7 @@ describe('requests sent before the one ahead was answered', () => {
   });
 });
 
-test('a client that does not read its answer is cut', async () => {
+test('closes the connection of a client that does not read its response', async () => {
   const { port, log } = await start(
     (app) =>
       app.get('/', (_req, res) => {
@@ -156,7 +156,7 @@ test('a client that does not read its answer is cut', async () => {
   socket.destroy();
 });
 
-test('an idle connection stays for as long as configured, and says so', async () => {
+test('keeps an idle connection for as long as configured, and sends this time', async () => {
   const { url } = await start((app) => app.get('/', (_req, res) => res.send('')), {
     KEEP_ALIVE_TIMEOUT_SECONDS: '33',
   });

@@ -64,7 +64,7 @@ async function statuses(
 }
 
 describe('a limit', () => {
-  test('tells its policy and what is left, and refuses with Retry-After when nothing is', async () => {
+  test('sends its policy and what is left, and rejects with Retry-After when nothing is left', async () => {
     clock.stop();
     const url = await limitedApp();
     await request(url)
@@ -97,7 +97,7 @@ describe('a limit', () => {
     expect(await statuses(url, 2)).toEqual([200, 429]);
   });
 
-  test('stands beside others in the headers', async () => {
+  test('is listed beside others in the headers', async () => {
     const url = await limitedApp();
     await request(url)
       .get('/two')
@@ -105,19 +105,19 @@ describe('a limit', () => {
       .expect('RateLimit', '"search";r=2;t=60, "page";r=8;t=10');
   });
 
-  test('counts whom its key says', async () => {
+  test('counts by its key', async () => {
     const url = await limitedApp({ points: 1, key: (req) => String(req.headers['x-tenant']) });
     const tenant = (index: number) => ({ 'X-Tenant': index % 2 === 0 ? 'a' : 'b' });
     expect(await statuses(url, 4, tenant)).toEqual([200, 200, 429, 429]);
   });
 
-  test.each(['', 'Search', 'a b', 'a"b', 'a:b'])('may not be named %p', (name) => {
+  test.each(['', 'Search', 'a b', 'a"b', 'a:b'])('cannot be named %p', (name) => {
     const rateLimit = createRateLimiter({ logger });
     expect(() => rateLimit({ name, points: 1, perSeconds: 1 })).toThrow('a-z');
   });
 });
 
-describe('a made-up X-Forwarded-For', () => {
+describe('an invented X-Forwarded-For', () => {
   const invented = (index: number) => ({ 'X-Forwarded-For': `203.0.113.${index}` });
   /** What a proxy makes of it: the client's own words first, the address it saw last. */
   const appended = (index: number) => ({ 'X-Forwarded-For': `203.0.113.${index}, 198.51.100.7` });
@@ -141,7 +141,7 @@ describe('a made-up X-Forwarded-For', () => {
     expect(await statuses(url, 4, twice)).toEqual([200, 200, 200, 429]);
   });
 
-  test('an IPv6 client has one limit, whichever of its 2^64 addresses it uses', async () => {
+  test('does not give an IPv6 client more than one limit for its 2^64 addresses', async () => {
     const url = await limitedApp({ env: { TRUST_PROXY: '1' } });
     const address = (index: number) => ({ 'X-Forwarded-For': `2001:db8:1:2:${index}::${index}` });
     expect(await statuses(url, 4, address)).toEqual([200, 200, 200, 429]);
@@ -179,7 +179,7 @@ describeWithRedis('a limit in Redis', (open) => {
     expect(await statuses(one, 1)).toEqual([200]);
   });
 
-  test('leaves nothing behind that does not end by itself', async () => {
+  test('leaves no key without an expiry', async () => {
     const redis = await connected();
     await statuses(await limitedApp({ name: 'ending', redis }), 1);
     const [key = ''] = await redis.client.keys(`test-${process.pid}:limit:ending:*`);
@@ -190,7 +190,7 @@ describeWithRedis('a limit in Redis', (open) => {
 
 describeWithRedisServer('while Redis is away', () => {
   test.each(['kill', 'hang'] as const)(
-    '(%s) a limit counts in memory, soon, and goes back to Redis',
+    'a limit counts in memory, soon, and in Redis again (%s)',
     async (how) => {
       const server = await RedisServer.start();
       closing.push(() => server.stop());
@@ -220,7 +220,7 @@ describeWithRedisServer('while Redis is away', () => {
     },
   );
 
-  test('a Redis that refuses the count is told in the log, and the limit holds', async () => {
+  test('a limit holds, and the log reports it, when Redis rejects the count', async () => {
     const server = await RedisServer.start();
     closing.push(() => server.stop());
     const log = new LogLines();

@@ -33,14 +33,14 @@ describe.each([
   ['http', false],
   ['https', true],
 ] as const)('over %s', (proto, secure) => {
-  test('the headers are exactly what helmet itself sends', async () => {
+  test('sends exactly the headers that helmet itself sends', async () => {
     const ours = await headersOf(securityHeaders(), proto);
     const theirs = await headersOf(helmet(helmetOptions({ secure })), proto);
     expect(ours).toEqual(theirs);
     expect(ours.length).toBeGreaterThan(10);
   });
 
-  test('the policy allows nothing unsafe', async () => {
+  test('sends a policy that allows nothing unsafe', async () => {
     const { 'content-security-policy': policy } = Object.fromEntries(
       await headersOf(securityHeaders(), proto),
     );
@@ -48,7 +48,7 @@ describe.each([
     expect(policy).not.toMatch(/unsafe|\*|https:/);
   });
 
-  test(`HSTS and upgrade-insecure-requests are ${secure ? 'there' : 'left out, or the page would be blank'}`, async () => {
+  test(`${secure ? 'sends' : 'does not send'} HSTS and upgrade-insecure-requests`, async () => {
     const headers = Object.fromEntries(await headersOf(securityHeaders(), proto));
     expect('strict-transport-security' in headers).toBe(secure);
     expect(headers['content-security-policy']?.includes('upgrade-insecure-requests')).toBe(secure);

@@ -94,7 +94,7 @@ describe('static files', () => {
     expect(files.url('icons/ok.svg')).toMatch(/^\/icons\/ok\.[0-9a-f]{10}\.svg$/);
   });
 
-  test.each(NAMES)('of the name %j have URLs, with and without a hash, that lead to them', async (name) => {
+  test.each(NAMES)('have working URLs with and without a hash when they are named %j', async (name) => {
     const content = `file ${NAMES.indexOf(name)}`;
     const hashed = await get(files.url(name));
     expect([hashed.status, await hashed.text()]).toEqual([200, content]);
@@ -104,31 +104,28 @@ describe('static files', () => {
     expect(plain.headers.get('cache-control')).toBe(REVALIDATE);
   });
 
-  test('in .well-known that were added after the start are served, too', async () => {
+  test('are served from .well-known when they were added after the start', async () => {
     await writeFile(join(directory, 'public', '.well-known', 'added later.txt'), 'later');
     expect(await (await get('/.well-known/added%20later.txt')).text()).toBe('later');
     expect(await (await get('/%2ewell%2Dknown/added%20later.txt?a=b')).text()).toBe('later');
   });
 
-  test.each(HIDDEN)(
-    'with the hidden name %s are a 404 for every method, however it is written',
-    async (name) => {
-      const encoded = name.replaceAll('.', '%2e').replaceAll('/', '%2f');
-      const hash = createHash('sha256').update('SECRET=1').digest('hex').slice(0, 10);
-      const paths = [name, encoded, encodeURIComponent(name), `x/../${name}`, `.well-known/../${name}`];
-      for (const path of [...paths, `${name}.${hash}`, name.replace(/\.[^.]+$/, `.${hash}$&`)]) {
-        const raw = (method: string) =>
-          sendRaw(app.port, `${method} /${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-        const responses = [await raw('GET'), await raw('POST'), await raw('OPTIONS')];
-        expect(responses.map((text) => [path, text.slice(0, 12)])).toEqual(
-          responses.map(() => [path, 'HTTP/1.1 404']),
-        );
-      }
-      expect(() => files.url(name)).toThrow('There is no file');
-    },
-  );
+  test.each(HIDDEN)('are 404 for every method and spelling when their name is hidden: %s', async (name) => {
+    const encoded = name.replaceAll('.', '%2e').replaceAll('/', '%2f');
+    const hash = createHash('sha256').update('SECRET=1').digest('hex').slice(0, 10);
+    const paths = [name, encoded, encodeURIComponent(name), `x/../${name}`, `.well-known/../${name}`];
+    for (const path of [...paths, `${name}.${hash}`, name.replace(/\.[^.]+$/, `.${hash}$&`)]) {
+      const raw = (method: string) =>
+        sendRaw(app.port, `${method} /${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      const responses = [await raw('GET'), await raw('POST'), await raw('OPTIONS')];
+      expect(responses.map((text) => [path, text.slice(0, 12)])).toEqual(
+        responses.map(() => [path, 'HTTP/1.1 404']),
+      );
+    }
+    expect(() => files.url(name)).toThrow('There is no file');
+  });
 
-  test('that are not there have none', () => {
+  test('have no URL when they do not exist', () => {
     expect(() => files.url('stlye.css')).toThrow('no file stlye.css');
   });
 
@@ -140,14 +137,14 @@ describe('static files', () => {
     expect(await response.text()).toBe(CSS);
   });
 
-  test('are asked for again under the plain name, and cost a 304 then', async () => {
+  test('are revalidated under the plain name, with a 304', async () => {
     const response = await get('/style.css');
     expect(response.headers.get('cache-control')).toBe(REVALIDATE);
     const etag = response.headers.get('etag') ?? '';
     await request(app.url).get('/style.css').set('If-None-Match', etag).expect(304);
   });
 
-  test('under the hash of another version are the file of now, and not to be kept', async () => {
+  test('are the current file under the hash of another version, which may not be kept', async () => {
     const response = await get('/style.0123456789.css');
     expect(response.status).toBe(200);
     expect(response.headers.get('cache-control')).toBe(REVALIDATE);
@@ -172,7 +169,7 @@ describe('static files', () => {
     `/style.${HASH.toUpperCase()}.css`,
     `/${'a'.repeat(5000)}`,
     '/__proto__',
-  ])('%s is a 404 without a year in it', async (path) => {
+  ])('are 404 without a year of caching for %s', async (path) => {
     const response = await get(path);
     expect(response.status).toBe(404);
     expect(response.headers.get('cache-control')).toBe('no-store');
@@ -191,14 +188,14 @@ describe('static files', () => {
     '/..0123456789.json',
     '/../package.0123456789.json',
     '/..%2fpackage.0123456789.json',
-  ])('%s does not leave the folder', async (path) => {
+  ])('do not leave their folder for %s', async (path) => {
     // A client would resolve the dots; these bytes are sent as they are.
     const answer = await sendRaw(app.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
     expect(answer).not.toContain('secret');
   });
 
-  test('are there to be read only', async () => {
+  test('can be read only', async () => {
     for (const path of ['/style.css', `/style.${HASH}.css`]) {
       const response = await fetch(app.url + path, { method: 'POST' });
       expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);

@@ -9,7 +9,7 @@ import { serveEachTest } from '../../support/http.ts';
 
 const start = serveEachTest();
 
-describe('the deadline', () => {
+describe('the deadline of a handler', () => {
   const QUICK = { REQUEST_TIMEOUT_SECONDS: '0.1' };
 
   test.each<[string, Handler]>([
@@ -23,16 +23,19 @@ describe('the deadline', () => {
     ['a promised stream without a first byte', () => Promise.resolve(new PassThrough())],
     ['a web stream without a first byte', () => new ReadableStream()],
     ['a handler that returns what is not sent', () => Promise.resolve({ done: true })],
-  ])('holds for %s that does not ask for the signal: 503, Retry-After, logged', async (_name, handler) => {
-    const { url, log } = await start((app) => app.get('/', wrap(handler)), QUICK);
-    const response = await fetch(url);
-    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
-    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
-    expect(await response.json()).toMatchObject({ code: 'DEADLINE_EXCEEDED', status: 503 });
-    expect(await log.waitFor(1)).toEqual([
-      expect.objectContaining({ level: 'error', status: 503, code: 'DEADLINE_EXCEEDED' }),
-    ]);
-  });
+  ])(
+    'returns 503 with Retry-After, and logs it, for %s that does not read the signal',
+    async (_name, handler) => {
+      const { url, log } = await start((app) => app.get('/', wrap(handler)), QUICK);
+      const response = await fetch(url);
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+      expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect(await response.json()).toMatchObject({ code: 'DEADLINE_EXCEEDED', status: 503 });
+      expect(await log.waitFor(1)).toEqual([
+        expect.objectContaining({ level: 'error', status: 503, code: 'DEADLINE_EXCEEDED' }),
+      ]);
+    },
+  );
 
   test('destroys the stream that did not begin in time', async () => {
     const source = new PassThrough();
@@ -79,7 +82,7 @@ describe('the deadline', () => {
     expect((await response.text()).replace(/^:\n\nevent: late\ndata: /, '')).toMatch(/^"?abc"?\n*$/);
   });
 
-  test('leaves a response that has begun and stalls to the limit of silence, which cuts it', async () => {
+  test('does not cut a response that has begun and stalls: the idle timeout of its connection does', async () => {
     let told: (reason: unknown) => void = () => undefined;
     const reason = new Promise((resolve) => (told = resolve));
     const { url } = await start(
@@ -99,7 +102,7 @@ describe('the deadline', () => {
     expect(await reason).toBeInstanceOf(ClientLeft);
   });
 
-  test('leaves a late write without harm', async () => {
+  test('makes a late write harmless', async () => {
     const errors: unknown[] = [];
     const { url } = await start(
       (app) =>
@@ -118,7 +121,7 @@ describe('the deadline', () => {
     expect(errors).toHaveLength(2);
   });
 
-  test('can be set for a route, or switched off', async () => {
+  test('can be set for a route, or disabled', async () => {
     const later: Handler = async (_req, res) => {
       await sleep(200);
       if (!res.headersSent) res.send('in time');
@@ -134,7 +137,7 @@ describe('the deadline', () => {
     expect(statuses).toEqual([503, 200, 200]);
   });
 
-  test.each([0, -1, NaN, 2 ** 31])('of %p ms is refused when the route is made', (timeoutMs) => {
+  test.each([0, -1, NaN, 2 ** 31])('is rejected when the route is created with %p ms', (timeoutMs) => {
     expect(() => wrap(() => undefined, { timeoutMs })).toThrow(RangeError);
   });
 });

@@ -11,7 +11,7 @@ import { serveEachTest } from '../../support/http.ts';
 
 const start = serveEachTest();
 
-describe('what a handler returns is sent:', () => {
+describe('wrap sends what a handler returns:', () => {
   /** A stream like those of the readable-stream package, which are not of Node's class. */
   const foreign = (parts: string[]) => ({
     read: () => null,
@@ -43,7 +43,7 @@ describe('what a handler returns is sent:', () => {
     expect([response.status, await response.text()]).toEqual([200, 'hello']);
   });
 
-  test('but not the request, which `req.on` returns', async () => {
+  test('does not send the request, which `req.on` returns', async () => {
     const { url } = await start((app) =>
       app.post(
         '/',
@@ -54,7 +54,7 @@ describe('what a handler returns is sent:', () => {
     expect(await response.text()).toBe('"own"');
   });
 
-  test('a Response, with its status and headers', async () => {
+  test('sends a Response with its status and headers', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',
@@ -85,12 +85,12 @@ describe('what a handler returns is sent:', () => {
     ['without a body', () => new Response(null, { status: 204 }), 204],
     ['that redirects', () => Response.redirect('https://example.com/', 302), 302],
     ['of JSON', () => Response.json({ a: 1 }, { status: 201 }), 201],
-  ])('a Response %s', async (_name, handler, status) => {
+  ])('sends a Response %s', async (_name, handler, status) => {
     const { url } = await start((app) => app.get('/', wrap(handler)));
     expect((await fetch(url, { redirect: 'manual' })).status).toBe(status);
   });
 
-  test('a Response from fetch, as fetch has decompressed it', async () => {
+  test('sends a Response from fetch as fetch has decompressed it', async () => {
     const upstream = createServer((_req, res) => {
       res.setHeader('Content-Encoding', 'gzip').end(gzipSync('hello'));
     }).listen(0, '127.0.0.1');
@@ -109,7 +109,7 @@ describe('what a handler returns is sent:', () => {
     upstream.closeAllConnections();
   });
 
-  test('a web stream is cancelled when the client leaves, also while it has nothing to say', async () => {
+  test('cancels a web stream when the client leaves, also while the stream is silent', async () => {
     const cancelled = new Promise<void>((resolve) => {
       const silent = new ReadableStream({
         start: (controller) => {
@@ -134,7 +134,7 @@ describe('what a handler returns is sent:', () => {
     await expect(cancelled).resolves.toBeUndefined();
   });
 
-  test('to a HEAD without a body', async () => {
+  test('sends no body in response to HEAD', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',
@@ -145,7 +145,7 @@ describe('what a handler returns is sent:', () => {
     expect([response.status, await response.text()]).toEqual([203, '']);
   });
 
-  test('what res.json returned is not sent a second time, nor anything else that is none of these', async () => {
+  test('sends neither what res.json returned a second time, nor anything else that is none of these', async () => {
     const results: Handler[] = [
       (_req, res) => res.json('sent'),
       async (_req, res) => Promise.resolve(res.json('sent')),
@@ -160,7 +160,7 @@ describe('what a handler returns is sent:', () => {
   });
 });
 
-describe('what can not be sent is an error, and does no other harm:', () => {
+describe('wrap returns 500 for what cannot be sent:', () => {
   const used = async () => {
     const response = new Response('x');
     await response.text();
@@ -199,7 +199,7 @@ describe('what can not be sent is an error, and does no other harm:', () => {
     expect(await log.waitFor(1)).toEqual([expect.objectContaining({ level: 'error', status: 500 })]);
   });
 
-  test('an object in the middle of a stream cuts the connection', async () => {
+  test('cuts the connection at an object in the middle of a stream', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',

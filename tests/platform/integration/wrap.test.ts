@@ -13,7 +13,7 @@ import { serveEachTest } from '../../support/http.ts';
 
 const start = serveEachTest();
 
-describe('whatever goes wrong in a handler reaches the error handler', () => {
+describe('wrap passes whatever goes wrong in a handler to the error handler:', () => {
   test.each<[string, () => unknown]>([
     [
       'a synchronous throw',
@@ -33,7 +33,7 @@ describe('whatever goes wrong in a handler reaches the error handler', () => {
 
   /* eslint-disable @typescript-eslint/only-throw-error, @typescript-eslint/prefer-promise-reject-errors -- that is what is tested */
   describe.each([undefined, null, 0, -0, NaN, 0n, '', false, 'route', 'router', 'a string', 1, {}])(
-    'a guard that fails with %p is a 500 and lets nobody past:',
+    'returns 500 and lets nobody past a guard that fails with %p:',
     (value) => {
       test.each<[string, () => unknown]>([
         [
@@ -78,8 +78,8 @@ describe('whatever goes wrong in a handler reaches the error handler', () => {
   /* eslint-enable */
 });
 
-describe('the signal', () => {
-  test('is not made for a handler that does not ask for it', async () => {
+describe('the signal of a handler', () => {
+  test('is not created for a handler that does not read it', async () => {
     let listeners = -1;
     const { url } = await start((app) =>
       app.get(
@@ -105,7 +105,7 @@ describe('the signal', () => {
     expect(listeners).toBe(before + 1);
   });
 
-  test('fires when the client leaves, with a reason that says so', async () => {
+  test('fires when the client leaves, with that as its reason', async () => {
     const reasons: unknown[] = [];
     let begun = false;
     const { port, log } = await start((app) =>
@@ -129,7 +129,7 @@ describe('the signal', () => {
     expect(log.lines).toHaveLength(1);
   });
 
-  test('has fired where the client left before the handler asked for it', async () => {
+  test('has fired when the client left before the handler reads it', async () => {
     const reasons: unknown[] = [];
     let begun = false;
     const { port } = await start((app) =>
@@ -150,7 +150,7 @@ describe('the signal', () => {
     expect(reasons).toEqual([expect.any(ClientLeft)]);
   });
 
-  test('fires at the deadline, and the client is told with a 503 even by a handler that does not heed it', async () => {
+  test('fires at the deadline, when the client gets a 503 even if the handler ignores it', async () => {
     let aborted = false;
     const { url, log } = await start(
       (app) =>
@@ -173,7 +173,7 @@ describe('the signal', () => {
     expect(log.lines).toHaveLength(1);
   });
 
-  test('does not cut an answer that has begun in time', async () => {
+  test('does not cut a response that has begun in time', async () => {
     const { url } = await start(
       (app) =>
         app.get(
@@ -190,8 +190,8 @@ describe('the signal', () => {
   });
 });
 
-describe('a streamed answer', () => {
-  test('arrives whole', async () => {
+describe('a streamed response', () => {
+  test('arrives complete', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',
@@ -201,7 +201,7 @@ describe('a streamed answer', () => {
     expect((await (await fetch(url)).text()).length).toBe(1_000_000);
   });
 
-  test('of no bytes is an empty 200', async () => {
+  test('is an empty 200 when it has no bytes', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',
@@ -212,7 +212,7 @@ describe('a streamed answer', () => {
     expect([response.status, await response.text()]).toEqual([200, '']);
   });
 
-  test('that fails before its first byte leaves none of its headers in the error answer', async () => {
+  test('leaves none of its headers in the error response when it fails before its first byte', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',
@@ -234,7 +234,7 @@ describe('a streamed answer', () => {
     expect(await response.json()).toMatchObject({ code: 'CONFLICT' });
   });
 
-  test('that fails after its first byte destroys the connection', async () => {
+  test('destroys the connection when it fails after its first byte', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',
@@ -245,7 +245,7 @@ describe('a streamed answer', () => {
     await expect(response.text()).rejects.toThrow('terminated');
   });
 
-  test('whose client leaves has its source destroyed, and is no error', async () => {
+  test('destroys its source without an error when the client leaves', async () => {
     const source = new PassThrough();
     source.write('x');
     const { port, log } = await start((app) =>
@@ -264,7 +264,7 @@ describe('a streamed answer', () => {
     ]);
   });
 
-  test('whose client left before there was a stream has its source destroyed', async () => {
+  test('destroys its source when the client left before there was a stream', async () => {
     const source = Readable.from(['x'.repeat(100)]);
     let begun = false;
     const { port } = await start((app) =>
@@ -285,7 +285,7 @@ describe('a streamed answer', () => {
     expect(source.destroyed).toBe(true);
   });
 
-  test('that is destroyed without an error is not taken for whole', async () => {
+  test('is not taken for complete when its source is destroyed without an error', async () => {
     const { url } = await start((app) =>
       app.get(
         '/',
@@ -300,7 +300,7 @@ describe('a streamed answer', () => {
     await expect((await fetch(url)).text()).rejects.toThrow('terminated');
   });
 
-  test('adds few listeners to the response: Node warns from eleven on', async () => {
+  test('adds fewer listeners to the response than Node warns about', async () => {
     let listeners = 0;
     const { url } = await start((app) =>
       app.use(compress()).get(
@@ -316,7 +316,7 @@ describe('a streamed answer', () => {
     expect(listeners).toBeLessThan(8);
   });
 
-  test('to a HEAD has headers and no body, and its source is destroyed, be it endless', async () => {
+  test('has headers and no body for a HEAD, and destroys even an endless source', async () => {
     const source = Readable.from(endless());
     const { url } = await start((app) =>
       app.get(
