@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { ConfigReport } from '../config/define-config.ts';
-import { checkRedis, withRedis } from '../redis/connection.ts';
 import { endOfLife } from './node-releases.ts';
+import { checkRedis, withRedis } from './redis.ts';
 
 /** One thing that production needs otherwise. */
 export interface Finding {

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformConfig } from '../config/settings.ts';
-import { createLogger, type Logger } from '../observability/logger.ts';
+import type { Logger } from '../observability/logger.ts';
 import { findListenProblem, findRedisProblem, type RedisCheckOptions, type RedisProblem } from './check.ts';
 import { connectionErrorOf, createRedisClient, type RedisClient } from './client.ts';
 import { isRedisAway, isRefusal, publicReason } from './errors.ts';
@@ -21,9 +20,9 @@ export interface RedisConnection {
 }
 
 /** `subscriber` is for a connection that only listens; it needs no rights on keys. */
-type RedisRole = 'commands' | 'subscriber';
+export type RedisRole = 'commands' | 'subscriber';
 
-type RedisConfig = Pick<PlatformConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>;
+export type RedisConfig = Pick<PlatformConfig, 'REDIS_URL' | 'REDIS_KEY_PREFIX'>;
 
 /** Until a connection that has a problem is checked again, in milliseconds. */
 const RECHECK_MS = 1000;
@@ -42,9 +41,6 @@ const FOLLOW_UP = /^(?:Stream isn't writeable|Connection is closed)/;
 
 /** In what it reports where all nodes or Sentinels failed, too. */
 const CLOSED = 'Connection is closed.';
-
-/** How long `withRedis` waits for a connection, in milliseconds. */
-const CONNECT_MS = 5000;
 
 /**
  * Connects to what `REDIS_URL` names, and reconnects for as long as the process lives. Does not wait and does not fail:
@@ -229,35 +225,4 @@ class CheckedConnection implements RedisConnection {
 function unreachable(error: Error | string) {
   if (typeof error === 'string') return { reason: error, detail: error };
   return { reason: publicReason(error), detail: error.message };
-}
-
-/** Connects once, for as long as `use` takes. `use` has to look whether there is a connection. */
-export async function withRedis<Result>(
-  config: RedisConfig,
-  role: RedisRole,
-  use: (redis: RedisConnection) => Result | Promise<Result>,
-): Promise<Result> {
-  const redis = connectRedis(config, createLogger({ LOG_LEVEL: 'silent', LOG_FORMAT: 'json' }), { role });
-  try {
-    await Promise.race([redis.settled, sleep(CONNECT_MS, undefined, { ref: false })]);
-    return await use(redis);
-  } finally {
-    await redis.close();
-  }
-}
-
-/**
- * Connects to the Redis of this configuration and reports what is wrong with it, one line per problem without secrets;
- * none where all is well, or where no Redis is configured. Leaves no connection and no key. Never rejects.
- *
- * @example const problems = await checkRedis(loadConfig());
- */
-export async function checkRedis(config: RedisConfig): Promise<string[]> {
-  if (!config.REDIS_URL) return [];
-  const detailOf = (redis: RedisConnection) => redis.problem()?.detail;
-  const roles = ['commands', 'subscriber'] as const;
-  const details = await Promise.all(roles.map((role) => withRedis(config, role, detailOf)));
-  return [...new Set(details)]
-    .flatMap((detail) => detail ?? [])
-    .map((detail) => `cannot use Redis: ${detail}`);
 }
