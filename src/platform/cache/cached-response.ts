@@ -108,7 +108,7 @@ function weakTag(body: Buffer): string {
 export function sendResponse(req: Request, res: Response, cached: CachedResponse): void {
   for (const [name, value] of cached.headers) res.setHeader(name, value);
   if (cached.isCompressible) res.vary('Accept-Encoding');
-  if (isConditional(req) && req.fresh) {
+  if (req.fresh) {
     res.status(304).end();
     return;
   }
@@ -118,10 +118,6 @@ export function sendResponse(req: Request, res: Response, cached: CachedResponse
   res.setHeader('Content-Length', body.length);
   // Node sends no body with HEAD.
   res.end(body);
-}
-
-function isConditional({ headers }: Request): boolean {
-  return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined;
 }
 
 /** Its types lack the second argument: which of equally preferred encodings to use. */

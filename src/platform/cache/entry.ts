@@ -48,7 +48,7 @@ export function encode(entry: StoredEntry): Buffer {
 
 /**
  * The entry in these bytes, with its value frozen, because all callers get the same one; undefined where they cannot be
- * read, for example because a newer Node.js wrote them.
+ * read, for example because a newer Node.js wrote them. Of anything else, the stamp is not the one you expect.
  */
 export function decode(bytes: Buffer): Entry | undefined {
   // Buffers in the value are views of these bytes, which may be a small part of a large socket buffer: a copy releases
@@ -56,22 +56,11 @@ export function decode(bytes: Buffer): Entry | undefined {
   const own = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(own);
   try {
-    const entry = deserialize(own) as Partial<StoredEntry> | null;
-    return isEntry(entry) ? { ...entry, bytes: freezeAndWeigh(entry.value) } : undefined;
+    const entry = deserialize(own) as StoredEntry;
+    return { ...entry, bytes: freezeAndWeigh(entry.value) };
   } catch {
     return undefined;
   }
-}
-
-function isEntry(entry: Partial<StoredEntry> | null): entry is StoredEntry {
-  return (
-    typeof entry === 'object' &&
-    entry !== null &&
-    typeof entry.storedAt === 'number' &&
-    typeof entry.freshUntil === 'number' &&
-    typeof entry.staleUntil === 'number' &&
-    typeof entry.stamp === 'string'
-  );
 }
 
 /** What V8 spends on an object or a slot of one, in bytes, rounded up. */
