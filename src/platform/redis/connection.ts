@@ -4,21 +4,6 @@ import { findListenProblem, findRedisProblem, type RedisCheckOptions, type Redis
 import { connectionErrorOf, createRedisClient, type RedisClient } from './client.ts';
 import { isRedisAway, isRefusal, publicReason } from './errors.ts';
 
-export interface RedisConnection {
-  readonly client: RedisClient;
-  /** Whether a command has a chance right now. */
-  isUp(): boolean;
-  /** Why it is down, or what it refuses although it is up. */
-  problem(): Pick<RedisProblem, 'reason' | 'detail'> | undefined;
-  /** Calls back on each change between up and down. */
-  onChange(listener: (up: boolean) => void): void;
-  /** Calls back when a command failed because Redis was away or refused it, before the command's caller gets the error. */
-  onFailure(listener: () => void): void;
-  /** Resolves when the first attempt to connect has succeeded, or has failed and the reason is known. */
-  readonly settled: Promise<void>;
-  close(): Promise<void>;
-}
-
 /** `subscriber` is for a connection that only listens; it needs no rights on keys. */
 export type RedisRole = 'commands' | 'subscriber';
 
@@ -55,11 +40,12 @@ export function connectRedis(
 ): RedisConnection {
   if (!config.REDIS_URL) throw new Error('connectRedis needs a REDIS_URL');
   const check = { target: config.REDIS_URL, prefix: config.REDIS_KEY_PREFIX };
-  return new CheckedConnection(check, logger.child({ role }), role);
+  return new RedisConnection(check, logger.child({ role }), role);
 }
 
-class CheckedConnection implements RedisConnection {
+export class RedisConnection {
   readonly client: RedisClient;
+  /** Resolves when the first attempt to connect has succeeded, or has failed and the reason is known. */
   readonly settled: Promise<void>;
   readonly #options: RedisCheckOptions;
   readonly #logger: Logger;
@@ -96,18 +82,22 @@ class CheckedConnection implements RedisConnection {
     this.#listen();
   }
 
+  /** Whether a command has a chance right now. */
   isUp(): boolean {
     return this.#up === true && this.client.status === 'ready';
   }
 
+  /** Why it is down, or what it refuses although it is up. */
   problem() {
     return this.#problem;
   }
 
+  /** Calls back on each change between up and down. */
   onChange(listener: (up: boolean) => void): void {
     this.#onChange.push(listener);
   }
 
+  /** Calls back when a command failed because Redis was away or refused it, before the command's caller gets the error. */
   onFailure(listener: () => void): void {
     this.#onFailure.push(listener);
   }
