@@ -1,3 +1,4 @@
+import { callbackify } from 'node:util';
 import { Store, type SessionData } from 'express-session';
 import * as v from 'valibot';
 import type { PlatformConfig } from '../config/settings.ts';
@@ -93,15 +94,11 @@ export class SessionStore extends Store {
   }
 
   override set(id: string, session: SessionData, callback: Done = ignore): void {
-    this.#write(id, session).then(() => {
-      callback();
-    }, callback);
+    callbackify(() => this.#write(id, session))(callback);
   }
 
   override destroy(id: string, callback: Done = ignore): void {
-    this.#options.storage.remove(id).then(() => {
-      callback();
-    }, callback);
+    callbackify(() => this.#options.storage.remove(id))(callback);
   }
 
   async #read(id: string): Promise<SessionData | undefined> {
