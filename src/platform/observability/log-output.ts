@@ -1,7 +1,12 @@
 import { constants, fstatSync, openSync, read, write, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { DestinationStream } from 'pino';
 import { toPlain } from './plain.ts';
+
+const readFd = promisify(read);
+const writeFd = promisify(write);
 
 /** How long a line may wait for others, in milliseconds. */
 const BATCH_MS = 10;
@@ -41,8 +46,7 @@ const GONE = new Set(['EPIPE', 'EBADF']);
  * one pipe never mix. A longer line is shortened (`shortenLine`).
  *
  * Nothing is lost when the process exits or crashes. And nothing the output does ends the process, or delays it: a full
- * disk costs lines, not requests. pino's own destination crashes on it, and then waits for room, in a loop, forever; that
- * is why this is not it.
+ * disk costs lines, not requests. pino's own destination crashes on it, and then waits for room, in a loop, forever.
  */
 export class LogOutput implements DestinationStream {
   readonly #output: Output;
@@ -50,15 +54,14 @@ export class LogOutput implements DestinationStream {
   #used = 0;
   #timer: NodeJS.Timeout | undefined;
   /** What waits behind the piece that is being written. */
-  #queue: Buffer[] = [];
-  #writing: Buffer | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  readonly #queue: Buffer[] = [];
+  #isWriting = false;
+  #written = Promise.resolve();
   #waitingBytes = 0;
   #lostLines = 0;
   #isGone = false;
   /** What is left of LAST_WRITE_MS. A crash writes all at once, and the exit after it once more. */
   #lastWriteMs = LAST_WRITE_MS;
-  #onFlushed: (() => void)[] = [];
 
   constructor(fd: number) {
     this.#output = new Output(fd);
@@ -90,71 +93,56 @@ export class LogOutput implements DestinationStream {
   /** Calls back when all lines so far are written, or lost. pino's `logger.flush`. */
   flush(callback: () => void = () => undefined): void {
     this.#endBatch();
-    if (this.#writing || this.#queue.length > 0) this.#onFlushed.push(callback);
+    if (this.#isWriting) void this.#written.then(callback);
     else callback();
   }
 
   /** Writes what waits, and returns when it is written or can't be. What is being written already is left to the system. */
   flushSync(): void {
-    this.#endBatch({ start: false });
+    this.#endBatch();
     const deadline = performance.now() + this.#lastWriteMs;
-    for (const piece of this.#queue.splice(0)) if (!this.#output.writeNow(piece, deadline)) break;
+    const pieces = this.#queue.splice(0);
+    for (const { length } of pieces) this.#waitingBytes -= length;
+    pieces.every((piece) => this.#output.writeNow(piece, deadline));
     this.#lastWriteMs = Math.max(0, deadline - performance.now());
-    this.#waitingBytes = this.#writing?.length ?? 0;
   }
 
-  #endBatch(options?: { start: boolean }): void {
+  #endBatch(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#used > 0) this.#enqueue(Buffer.from(this.#batch.subarray(0, this.#used)), options);
+    if (this.#used > 0) this.#enqueue(Buffer.from(this.#batch.subarray(0, this.#used)));
     this.#used = 0;
   }
 
-  #enqueue(bytes: Buffer, { start = true } = {}): void {
+  #enqueue(bytes: Buffer): void {
     this.#waitingBytes += bytes.length;
     this.#queue.push(bytes);
-    if (start && !this.#writing && !this.#retry) this.#writeNext();
+    if (!this.#isWriting) this.#written = this.#writeQueue();
   }
 
-  #writeNext(): void {
-    this.#writing = this.#queue.shift();
-    if (this.#writing) this.#write(this.#writing);
-    else for (const callback of this.#onFlushed.splice(0)) callback();
-  }
-
-  #write(piece: Buffer): void {
-    this.#output.write(piece, (error, written) => {
-      if (error) this.#failed(piece, error.code ?? '');
-      else this.#wrote(piece, written);
-    });
-  }
-
-  #wrote(piece: Buffer, written: number): void {
-    this.#waitingBytes -= written;
-    this.#lastWriteMs = LAST_WRITE_MS;
-    if (written < piece.length) {
-      this.#writing = piece.subarray(written);
-      this.#write(this.#writing);
-      return;
+  async #writeQueue(): Promise<void> {
+    this.#isWriting = true;
+    // At the end of the process there is no later: `flushSync` takes what is in the queue.
+    await Promise.resolve();
+    for (let piece = this.#queue.shift(); piece; piece = this.#queue.shift()) {
+      try {
+        const written = await this.#output.write(piece);
+        this.#waitingBytes -= written;
+        this.#lastWriteMs = LAST_WRITE_MS;
+        if (written < piece.length) this.#queue.unshift(piece.subarray(written));
+        else if (this.#lostLines > 0) this.#reportLoss();
+      } catch (error) {
+        this.#queue.unshift(piece);
+        await this.#failed((error as NodeJS.ErrnoException).code ?? '');
+      }
     }
-    if (this.#lostLines > 0) this.#reportLoss();
-    this.#writeNext();
+    this.#isWriting = false;
   }
 
-  #failed(piece: Buffer, code: string): void {
-    this.#writing = undefined;
-    if (GONE.has(code)) {
-      this.#isGone = true;
-      this.#queue.length = this.#waitingBytes = 0;
-      this.#writeNext();
-      return;
-    }
-    this.#queue.unshift(piece);
-    const again = () => {
-      this.#retry = undefined;
-      this.#writeNext();
-    };
-    this.#retry = setTimeout(again, BUSY.has(code) ? BUSY_RETRY_MS : REFUSED_RETRY_MS).unref();
+  async #failed(code: string): Promise<void> {
+    this.#isGone = GONE.has(code);
+    if (this.#isGone) this.#queue.length = this.#waitingBytes = 0;
+    else await sleep(BUSY.has(code) ? BUSY_RETRY_MS : REFUSED_RETRY_MS, undefined, { ref: false });
   }
 
   /** In the log itself, where the lines are missing. */
@@ -163,7 +151,7 @@ export class LogOutput implements DestinationStream {
     const msg = 'log lines were lost: their file or reader took none';
     const line = { level: 'error', time, pid: process.pid, lines: this.#lostLines, msg };
     this.#lostLines = 0;
-    this.#enqueue(Buffer.from(`${JSON.stringify(line)}\n`), { start: false });
+    this.#enqueue(Buffer.from(`${JSON.stringify(line)}\n`));
   }
 }
 
@@ -193,18 +181,15 @@ export class Output {
     stopWaiting(fd);
   }
 
-  /** Writes some of the bytes, as `fs.write` does. */
-  write(bytes: Uint8Array, done: (error: NodeJS.ErrnoException | null, written: number) => void): void {
-    if (this.#state === undefined) {
-      write(this.#fd, bytes, done);
-      return;
-    }
-    const text = Buffer.alloc(64);
-    read(this.#state, text, 0, text.length, 0, () => {
+  /** Writes some of the bytes. @returns how many. */
+  async write(bytes: Uint8Array): Promise<number> {
+    if (this.#state !== undefined) {
+      const text = Buffer.alloc(64);
+      await readFd(this.#state, text, 0, text.length, 0).catch(() => undefined);
       const flags = /flags:\s*(?<octal>[0-7]+)/.exec(text.toString('latin1'))?.groups?.octal;
       if (flags !== undefined && !(Number.parseInt(flags, 8) & constants.O_NONBLOCK)) stopWaiting(this.#fd);
-      write(this.#fd, bytes, done);
-    });
+    }
+    return (await writeFd(this.#fd, bytes)).bytesWritten;
   }
 
   /**
@@ -270,26 +255,20 @@ const SHORTER_SIZES = [2000, 700, 200];
  */
 export function shortenLine(line: string, maxBytes: number): string | undefined {
   const record = parse(line);
-  if (!record) return undefined;
-  const { level, time, pid, reqId, msg, ...fields } = record;
+  if (typeof record !== 'object' || record === null) return undefined;
+  const { level, time, pid, reqId, msg, ...fields } = record as Record<string, unknown>;
+  const head = toPlain({ level, time, pid, reqId }, 1000) as object;
   for (const size of SHORTER_SIZES) {
-    const head = toPlain({ level, time, pid, reqId }, 1000) as object;
-    const shorter = {
-      ...head,
-      ...(toPlain(fields, size) as object),
-      shortened: true,
-      msg: toPlain(msg, size),
-    };
-    const text = `${JSON.stringify(shorter)}\n`;
+    const shorter = { ...(toPlain(fields, size) as object), shortened: true, msg: toPlain(msg, size) };
+    const text = `${JSON.stringify({ ...head, ...shorter })}\n`;
     if (Buffer.byteLength(text) <= maxBytes) return text;
   }
   return '{"level":"error","shortened":true,"msg":"a log line was too long"}\n';
 }
 
-function parse(line: string): Record<string, unknown> | undefined {
+function parse(line: string): unknown {
   try {
-    const record: unknown = JSON.parse(line);
-    return typeof record === 'object' && record !== null ? (record as Record<string, unknown>) : undefined;
+    return JSON.parse(line);
   } catch {
     return undefined;
   }
