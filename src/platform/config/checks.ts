@@ -37,7 +37,8 @@ export function problemsOf(config: PlatformConfig, given: Partial<PlatformValues
       'REDIS_URL is missing. Set it (redis://127.0.0.1:6379), or set STORE=memory for one process that loses ' +
         'sessions and cache when it ends',
     isProduction && isUnset('SESSION_SECRETS') && `SESSION_SECRETS is missing. ${HOW}`,
-    secrets.some(isShort) && `SESSION_SECRETS has one shorter than ${MIN_SECRET_LENGTH} characters. ${HOW}`,
+    secrets.some((secret) => secret.length < MIN_SECRET_LENGTH) &&
+      `SESSION_SECRETS has one shorter than ${MIN_SECRET_LENGTH} characters. ${HOW}`,
     secrets.some(isPattern) &&
       `SESSION_SECRETS has one that can be guessed: it repeats a few characters or a pattern. ${HOW}`,
   ].filter((problem) => problem !== false);
@@ -64,10 +65,6 @@ export function warningsOf(config: PlatformConfig): string[] {
   ].filter((warning) => warning !== false);
 }
 
-function isShort(secret: string): boolean {
-  return secret.length < MIN_SECRET_LENGTH;
-}
-
 /** Whether a secret of the right length has too little in it: equal letters, a repeated word, a row of characters. */
 function isPattern(secret: string): boolean {
   const pairs = new Set<string>();
@@ -76,5 +73,5 @@ function isPattern(secret: string): boolean {
     pairs.add(secret.slice(index - 1, index + 1));
     steps.add(secret.charCodeAt(index) - secret.charCodeAt(index - 1));
   }
-  return !isShort(secret) && (pairs.size < MIN_PAIRS || steps.size < MIN_STEPS);
+  return secret.length >= MIN_SECRET_LENGTH && (pairs.size < MIN_PAIRS || steps.size < MIN_STEPS);
 }

@@ -55,8 +55,7 @@ export function origins() {
 /** Names or addresses of hosts, without a port: `prometheus.internal`, `10.0.0.5`, `::1`. */
 export function hostNames() {
   const isHost = (item: string) => isIP(item) > 0 || (!item.includes(':') && hostName(item) !== undefined);
-  const message =
-    'must be a comma list of host names or addresses without a port, for example metrics.internal,10.0.0.5';
+  const message = 'must be a comma list of hosts without a port, for example metrics.internal,10.0.0.5';
   return v.pipe(list(), v.everyItem(isHost, message));
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
 /**
  * The text of a file in UTF-8. Reading comes to an end: a pipe that nobody writes to is refused, at most a device is read.
@@ -33,14 +33,3 @@ function readBytes(path: string): Buffer {
   }
 }
 /* eslint-enable n/no-sync */
-
-/** The text of a file that holds one value; a newline at its end, which every editor adds, is not part of it. */
-export function readValueFile(path: string): string {
-  return readTextFile(path).replace(/\r?\n$/, '');
-}
-
-/** Whether it is a file, and no directory, pipe or device. */
-export function isRegularFile(path: string): boolean {
-  // eslint-disable-next-line n/no-sync -- start-up
-  return statSync(path).isFile();
-}

@@ -1,9 +1,10 @@
-import { lstatSync } from 'node:fs';
+/* eslint-disable n/no-sync -- start-up: nothing is served before the configuration is known */
+import { lstatSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'dotenv';
 import * as v from 'valibot';
 import { nearestName } from './near-names.ts';
-import { isRegularFile, readTextFile, readValueFile } from './read-text.ts';
+import { readTextFile } from './read-text.ts';
 import { messageOf } from './schemas.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -17,28 +18,23 @@ const FIXES: Readonly<Record<string, string>> = {
   EACCES: "can't be read by this user (EACCES): give its group read access (chgrp, chmod 640), or remove it",
 };
 
-interface Dotenv {
-  readonly path: string;
-  readonly found: boolean;
-  readonly values: Readonly<Record<string, string>>;
-  /** Why it cannot be read: nothing may start without its values. */
-  readonly problem?: string;
-}
-
 /**
  * Reads a `.env` file. Only one that does not exist counts as none: what stands in a file that cannot be read may be what
- * makes this a production system.
+ * makes this a production system. That is a problem.
  */
-export function readDotenvFile(path: string): Dotenv {
-  const unreadable = (fix: string) => ({ path, found: true, values: {}, problem: `${path} ${fix}` });
+export function readDotenvFile(path: string): {
+  found: boolean;
+  values: Record<string, string>;
+  problem?: string;
+} {
+  const unreadable = (fix: string) => ({ found: true, values: {}, problem: `${path} ${fix}` });
   try {
-    if (isRegularFile(path)) return { path, found: true, values: parse(readTextFile(path)) };
+    if (statSync(path).isFile()) return { found: true, values: parse(readTextFile(path)) };
     return unreadable('is not a regular file: put a file in its place, or remove it');
   } catch (error) {
     const { code = 'error' } = error as NodeJS.ErrnoException;
-    // eslint-disable-next-line n/no-sync -- start-up: nothing is served before the configuration is known
     const isLink = code === 'ENOENT' && lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-    if (code === 'ENOENT' && !isLink) return { path, found: false, values: {} };
+    if (code === 'ENOENT' && !isLink) return { found: false, values: {} };
     return unreadable(
       FIXES[code] ?? `can't be read (${code}): put a readable file in its place, or remove it`,
     );
@@ -67,7 +63,8 @@ export function readValues(fields: Fields, env: Environment, dotenvFile: string)
     if (value) problems.push(`${key} and ${key}_FILE are both set; keep one of them`);
     files.push(file);
     try {
-      return readValueFile(file) || undefined;
+      // Editors add a newline to the end of a file.
+      return readTextFile(file).replace(/\r?\n$/, '') || undefined;
     } catch (error) {
       const { code = 'error' } = error as NodeJS.ErrnoException;
       const fix = code === 'ENOTEXT' ? 'is not UTF-8 text' : `can't be read (${code}): check the path`;
@@ -82,16 +79,11 @@ export function readValues(fields: Fields, env: Environment, dotenvFile: string)
     else problems.push(...issues.map(({ message }) => `${key} ${message}`));
   }
   if (dotenv.found) files.push(dotenvFile);
-  const warnings = misspeltNames(dotenv, Object.keys(fields));
+  const known = Object.keys(fields).flatMap((key) => [key, `${key}_FILE`]);
+  const unread = Object.keys(dotenv.values).filter((name) => !known.includes(name));
+  const warnings = unread.flatMap((name) => {
+    const nearest = nearestName(name, known);
+    return nearest === undefined ? [] : [`${name} in ${dotenvFile} is not read: is ${nearest} meant?`];
+  });
   return { values, problems, warnings, dotenv: { path: dotenvFile, found: dotenv.found }, files };
-}
-
-function misspeltNames({ path, values }: Dotenv, keys: readonly string[]): string[] {
-  const known = keys.flatMap((key) => [key, `${key}_FILE`]);
-  return Object.keys(values)
-    .filter((name) => !known.includes(name))
-    .flatMap((name) => {
-      const nearest = nearestName(name, known);
-      return nearest === undefined ? [] : [`${name} in ${path} is not read: is ${nearest} meant?`];
-    });
 }

@@ -45,24 +45,20 @@ export function parseRedisUrl(url: string) {
 }
 
 function toTarget(kind: keyof typeof FORMS, parts: Readonly<Record<string, string | undefined>>) {
-  const { hosts = '', path = '', master = '', sentinel } = parts;
+  const { path = '', master = '', sentinel } = parts;
   const tls = parts.tls === 's';
   const db = Number(parts.db ?? 0);
   const login = parseLogin(parts.login);
-  switch (kind) {
-    case 'single':
-      return { kind, tls, db, ...parseHost(hosts, 6379), ...login };
-    case 'unix':
-      return { kind, path: parseSocketPath(path), db, ...login };
-    case 'sentinel': {
-      const sentinels = hosts.split(',').map((host) => parseHost(host, 26379));
-      // Sentinels have users of their own.
-      const sentinelLogin = sentinel ? parseLogin(sentinel) : undefined;
-      return { kind, tls, db, master, sentinels, sentinelLogin, ...login };
-    }
-    case 'cluster':
-      return { kind, tls, nodes: hosts.split(',').map((host) => parseHost(host, 6379)), ...login };
-  }
+  if (kind === 'unix') return { kind, path: parseSocketPath(path), db, ...login };
+  const defaultPort = kind === 'sentinel' ? 26379 : 6379;
+  const [first = '', ...others] = (parts.hosts ?? '').split(',');
+  const node = parseHost(first, defaultPort);
+  const nodes = [node, ...others.map((host) => parseHost(host, defaultPort))];
+  if (kind === 'single') return { kind, tls, db, ...node, ...login };
+  if (kind === 'cluster') return { kind, tls, nodes, ...login };
+  // Sentinels have users of their own.
+  const sentinelLogin = sentinel ? parseLogin(sentinel) : undefined;
+  return { kind, tls, db, master, sentinels: nodes, sentinelLogin, ...login };
 }
 
 function parseHost(text: string, defaultPort: number) {
@@ -71,11 +67,11 @@ function parseHost(text: string, defaultPort: number) {
   return { host: ipv6 ?? name, port: Number(port) };
 }
 
-function parseSocketPath(path: string): string {
-  const decoded = decode(path);
-  const problem = socketPathProblem(decoded);
+function parseSocketPath(text: string): string {
+  const path = decode(text);
+  const problem = socketPathProblem(path);
   if (problem !== undefined) throw new Error(problem);
-  return decoded;
+  return path;
 }
 
 function parseLogin(login = ''): RedisLogin {
