@@ -23,40 +23,30 @@ export class Connections implements RequestCounts {
    */
   readonly #sockets = new Map<Socket, ServerResponse | undefined>();
   #keepAlive = true;
-  #inFlight = 0;
-  #answered = 0;
+  inFlight = 0;
+  answered = 0;
 
   constructor(server: Server, onResponseClosed: OnResponseClosed = () => undefined) {
     this.#server = server;
-    const over = (response: ServerResponse) => {
+    const closed = (response: ServerResponse) => {
       const { socket } = response.req;
       if (this.#sockets.get(socket) === response) this.#sockets.set(socket, undefined);
-      this.#inFlight -= 1;
-      this.#answered += 1;
+      this.inFlight -= 1;
+      this.answered += 1;
       onResponseClosed(response);
     };
-    // One function for all responses: a closure for each would cost every request.
-    function closed(this: ServerResponse) {
-      over(this);
-    }
     server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-      this.#inFlight += 1;
+      this.inFlight += 1;
       if (this.#sockets.has(socket)) this.#sockets.set(socket, response);
       if (!this.#keepAlive) response.shouldKeepAlive = false;
-      response.on('close', closed);
+      response.on('close', () => {
+        closed(response);
+      });
     });
     server.on('connection', (socket: Socket) => {
       this.#sockets.set(socket, undefined);
       socket.on('close', () => this.#sockets.delete(socket));
     });
-  }
-
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
-  get answered(): number {
-    return this.#answered;
   }
 
   get open(): number {

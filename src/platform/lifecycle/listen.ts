@@ -69,12 +69,12 @@ export async function listenForMetrics(
 
 /** Where a browser finds it, and who can reach it. */
 export function describeAddress({ address, port, family }: AddressInfo): string {
-  if (address === '::' || address === '0.0.0.0') return `http://localhost:${port} (all addresses)`;
+  if (['::', '0.0.0.0'].includes(address)) return `http://localhost:${port} (all addresses)`;
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  if (!isLoopback(address)) return `http://${host}:${port}`;
   // localhost is these two, and none of the other addresses of loopback.
-  const isLocalhost = address === '127.0.0.1' || address === '::1';
-  const host = isLocalhost ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-  const who = isLoopback(address) ? ' (this machine only; set HOST to change that)' : '';
-  return `http://${host}:${port}${who}`;
+  const name = ['127.0.0.1', '::1'].includes(address) ? 'localhost' : host;
+  return `http://${name}:${port} (this machine only; set HOST to change that)`;
 }
 
 function isTaken(error: unknown): boolean {
@@ -87,16 +87,12 @@ function explain(
   names: typeof APP,
 ): string {
   if (fd !== undefined) return `can't listen on the socket that systemd passed (${code})`;
-  const where = `can't listen on ${host}:${port} (${code})`;
-  switch (code) {
-    case 'EADDRINUSE':
-      return `${where}: another process does. Stop it, or set ${names.port} to another port`;
-    case 'EACCES':
-      return `${where}: ports below 1024 need privileges. Set ${names.port} to one above, and let a proxy take 80 and 443`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `${where}: this machine has no such address. Set ${names.host} to one that it has`;
-    default:
-      return `${where}: check ${names.host} and ${names.port}`;
-  }
+  const noAddress = `this machine has no such address. Set ${names.host} to one that it has`;
+  const fixes: Readonly<Record<string, string>> = {
+    EADDRINUSE: `another process does. Stop it, or set ${names.port} to another port`,
+    EACCES: `ports below 1024 need privileges. Set ${names.port} to one above, and let a proxy take 80 and 443`,
+    EADDRNOTAVAIL: noAddress,
+    ENOTFOUND: noAddress,
+  };
+  return `can't listen on ${host}:${port} (${code}): ${fixes[code] ?? `check ${names.host} and ${names.port}`}`;
 }
