@@ -25,31 +25,23 @@ const DAY_MS = 86_400_000;
 
 /** All findings, most important first. Starts nothing and changes nothing but one key in Redis. */
 export async function findAll(report: ConfigReport, nodeEnv: unknown): Promise<Finding[]> {
-  return [
-    ...configFindings(report, nodeEnv),
-    ...(await redisFindings(report)),
-    ...report.files.flatMap(fileFindings),
-    ...(await clockFindings(report)),
-    ...limitFindings(openFileLimit()),
-    ...nodeFindings(process.versions.node),
-  ];
-}
-
-function configFindings({ problems, warnings }: ConfigReport, nodeEnv: unknown): Finding[] {
+  const { config, problems, warnings, files } = report;
   const notProduction =
     'NODE_ENV is not production here; all was checked as if it were. The app is in development mode unless what starts it sets it';
+  const redisProblems = config.STORE === 'redis' ? await checkRedis(config) : [];
   return [
     ...problems.map((message) => ({ check: 'config', level: 'error', message }) as const),
     ...[...warnings, ...(nodeEnv === 'production' ? [] : [notProduction])].map(
       (message) => ({ check: 'config', level: 'warning', message }) as const,
     ),
+    ...redisProblems.map((message) => ({ check: 'redis', level: 'error', message }) as const),
+    ...files.flatMap(fileFindings),
+    ...(await clockFindings(report)),
+    ...limitFindings(openFileLimit()),
+    ...[endOfLife(process.versions.node) ?? []]
+      .flat()
+      .map((message) => ({ check: 'node', level: 'warning', message }) as const),
   ];
-}
-
-async function redisFindings({ config }: ConfigReport): Promise<Finding[]> {
-  if (config.STORE !== 'redis') return [];
-  const problems = await checkRedis(config);
-  return problems.map((message) => ({ check: 'redis', level: 'error', message }));
 }
 
 /** Files that others can read, or change, are no place for secrets. One that can't be read is reported by the configuration. */
@@ -109,9 +101,4 @@ export function limitFindings(openFiles: number): Finding[] {
   if (openFiles >= MIN_OPEN_FILES) return [];
   const message = `${openFiles} files may be open here, and each connection is one: at least ${MIN_OPEN_FILES} (LimitNOFILE=, ulimit -n)`;
   return [{ check: 'limits', level: 'warning', message }];
-}
-
-function nodeFindings(version: string): Finding[] {
-  const message = endOfLife(version);
-  return message === undefined ? [] : [{ check: 'node', level: 'warning', message }];
 }
