@@ -1,3 +1,4 @@
+/* eslint-disable n/no-sync -- at the start */
 import { mkdirSync, openSync } from 'node:fs';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
@@ -127,29 +128,25 @@ function messageIn({ msg, err }: Record<string, unknown>): string | undefined {
 /** A logger whose children get plain data, too, also from serializers of their own. */
 function withPlainChildren(logger: Logger): Logger {
   const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
-    const plain = plainFields(bindings);
-    const given = options ? [plain, withPlainResults(options)] : [plain];
+    const given = [plainFields(bindings), options && withPlainResults(options)];
     // eslint-disable-next-line @typescript-eslint/unbound-method -- bound to this very logger by Reflect.apply
     return Reflect.apply(logger.child, this, given) as Logger;
   };
   const setBindings = function (this: Logger, bindings: Bindings): void {
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- as above
-    Reflect.apply(logger.setBindings, this, [plainFields(bindings)]);
+    logger.setBindings.call(this, plainFields(bindings));
   };
   return Object.create(logger, { child: { value: child }, setBindings: { value: setBindings } }) as Logger;
 }
 
 function withPlainResults({ serializers = {}, ...options }: ChildLoggerOptions): ChildLoggerOptions {
-  const plain = Object.entries(serializers).map(([name, serialize]) => [
-    name,
-    (value: unknown): unknown => {
-      try {
-        return toPlain(serialize(value));
-      } catch {
-        return UNREADABLE;
-      }
-    },
-  ]);
+  const withPlainResult = (serialize: (value: unknown) => unknown) => (value: unknown) => {
+    try {
+      return toPlain(serialize(value));
+    } catch {
+      return UNREADABLE;
+    }
+  };
+  const plain = Object.entries(serializers).map(([name, serialize]) => [name, withPlainResult(serialize)]);
   return { ...options, serializers: Object.fromEntries(plain) as typeof serializers };
 }
 
@@ -173,22 +170,18 @@ function openStdout(format: PlatformConfig['LOG_FORMAT']): DestinationStream {
   };
 }
 
-/* eslint-disable n/no-sync -- at the start */
 function openLogFile(file: string): number {
   mkdirSync(dirname(file), { recursive: true });
   return openSync(file, 'a');
 }
-/* eslint-enable n/no-sync */
 
 type PrettyFactory = (options: object) => (line: string) => string;
 
 /** pino-pretty is a devDependency: a host without it gets JSON. */
 function loadPretty(): PrettyFactory | undefined {
   try {
-    const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as {
-      prettyFactory: PrettyFactory;
-    };
-    return prettyFactory;
+    const pretty: unknown = createRequire(import.meta.url)('pino-pretty');
+    return (pretty as { prettyFactory: PrettyFactory }).prettyFactory;
   } catch {
     return undefined;
   }

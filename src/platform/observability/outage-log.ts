@@ -1,20 +1,16 @@
 import type { Logger } from './logger.ts';
 
-/** Logs when something begins to fail and when it works again. */
-export interface OutageLog {
-  failed(error: unknown): void;
-  worked(): void;
-}
+export type OutageLog = ReturnType<typeof outageLog>;
 
 /**
- * One line per change, not per failure: what fails on every request of an hour must not fill the disk.
+ * Logs when something begins to fail and when it works again. One line per change, not per failure: what fails on every request of an hour must not fill the disk.
  *
  * @param texts - the messages of the two lines.
  */
-export function outageLog(logger: Logger, texts: { failed: string; worked: string }): OutageLog {
+export function outageLog(logger: Logger, texts: { failed: string; worked: string }) {
   let failing = false;
   return {
-    failed: (error) => {
+    failed: (error: unknown) => {
       if (failing) return;
       failing = true;
       logger.warn({ err: error }, texts.failed);

@@ -83,7 +83,7 @@ class PlainCopy {
       this.#around.add(value);
       if (depth > MAX_DEPTH || this.#room < 0) return this.#text(summaryOf(value));
       if (Array.isArray(value)) return this.#array(value, value.length, depth);
-      if (types.isSet(value)) return this.#array(firstOf(value, MAX_BREADTH), value.size, depth);
+      if (types.isSet(value)) return this.#array(value, value.size, depth);
       if (types.isBoxedPrimitive(value)) return this.of(value.valueOf(), depth);
       const content = isError(value) || !isPlainObject(value) ? contentOf(value) : undefined;
       if (typeof content === 'string') return this.#text(content);
@@ -135,14 +135,14 @@ class PlainCopy {
   }
 
   /** In lists of headers, of arguments and of pairs, a value stands behind its name. */
-  #array(array: readonly unknown[], size: number, depth: number): unknown[] {
+  #array(values: Iterable<unknown>, size: number, depth: number): unknown[] {
     const plain: unknown[] = [];
-    const length = Math.min(array.length, MAX_BREADTH);
-    for (let index = 0; index < length && this.#room >= 0; index++) {
-      const element = read(array, index);
-      const before = read(array, index - 1);
-      const secret = typeof before === 'string' && isSecretName(before) && isSecretValue(element);
-      plain.push(secret ? REDACTED : (this.of(element, depth + 1) ?? null));
+    let before: unknown;
+    for (const value of values) {
+      if (plain.length === MAX_BREADTH || this.#room < 0) break;
+      const secret = typeof before === 'string' && isSecretName(before) && isSecretValue(value);
+      plain.push(secret ? REDACTED : (this.of(value, depth + 1) ?? null));
+      before = value;
     }
     if (plain.length < size) plain.push(`… ${size - plain.length} more`);
     return plain;
@@ -166,19 +166,10 @@ function hideNamedValue(plain: Record<string, unknown>): void {
   if (isNamed) for (const name of values) plain[name] = REDACTED;
 }
 
-function firstOf(values: Iterable<unknown>, count: number): unknown[] {
-  const first: unknown[] = [];
-  for (const value of values) {
-    if (first.length === count) break;
-    first.push(value);
-  }
-  return first;
-}
-
 /** A property, whatever happens when it is read. */
-function read(value: unknown, name: string | number): unknown {
+function read(value: unknown, name: string): unknown {
   try {
-    return (value as Record<string | number, unknown> | null | undefined)?.[name];
+    return (value as Record<string, unknown> | null | undefined)?.[name];
   } catch {
     return UNREADABLE;
   }
