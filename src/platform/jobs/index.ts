@@ -1,2 +1,1 @@
-export type { Job } from './job.ts';
-export { JobRunner } from './runner.ts';
+export { JobRunner, type Job } from './runner.ts';

@@ -4,7 +4,32 @@ import type { Logger } from '../observability/logger.ts';
 import { outageLog } from '../observability/outage-log.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { claimRun, type Lease } from './cluster-lock.ts';
-import { assertJob, type Job } from './job.ts';
+
+/** Work that runs in the background, again and again. */
+export interface Job {
+  /** For the log, the metrics and the lock in Redis: lower-case letters, digits and dashes. */
+  readonly name: string;
+  /** Seconds from the start of one run to the start of the next, at least 0.1. The first one starts with the app. */
+  readonly every: number;
+  /**
+   * Where it runs: `cluster` (the default) in one process of all that share the Redis, `process` in each. With
+   * STORE=memory there is only this process.
+   */
+  readonly once?: 'cluster' | 'process';
+  /** What happens to a run when the process stops: its signal fires at once (the default), or at the deadline only. */
+  readonly onStop?: 'abort' | 'wait';
+  /**
+   * Does the work. What it throws is logged and counted, and the next run starts all the same.
+   *
+   * @param signal - fires when the run has to end: the process stops, or another process took the job over.
+   * @param context - `fence` grows with each run of a `cluster` job. A store that refuses what comes with a smaller number
+   *   than it has seen is safe from a run that was suspended and resumes late.
+   */
+  run(signal: AbortSignal, context: { readonly fence: number }): unknown;
+}
+
+/** The longest time that a timer of Node's can wait, in seconds. */
+const MAX_SECONDS = 2_147_483;
 
 /** Until a job that could not reach Redis tries again, in milliseconds; less where the job runs more often. */
 const RETRY_MS = 5000;
@@ -30,7 +55,8 @@ export class JobRunner {
   readonly #deadline = new AbortController();
   readonly #runs: Counter<'job' | 'outcome'>;
   readonly #duration: Histogram<'job'>;
-  readonly #jobs: Job[] = [];
+  /** The jobs that were added. */
+  readonly list: Job[] = [];
   #schedules: Promise<unknown>[] = [];
   #started = 0;
 
@@ -52,21 +78,22 @@ export class JobRunner {
     });
   }
 
-  /** The jobs that were added. */
-  get list(): readonly Job[] {
-    return this.#jobs;
-  }
-
   /** @throws {Error} when a job has no proper name or period, or the name of another one. */
   add(job: Job): void {
-    assertJob(job, this.#jobs);
-    this.#jobs.push(job);
+    const { name, every } = job;
+    if (!/^[a-z0-9-]{1,64}$/.test(name))
+      throw new Error(`a job cannot be named "${name}": use a-z, 0-9 and -, 64 at most`);
+    if (this.list.some((other) => other.name === name))
+      throw new Error(`there are two jobs named "${name}": give one another name`);
+    if (!(every >= 0.1 && every <= MAX_SECONDS))
+      throw new Error(`the job "${name}" runs every ${every} s: use a number from 0.1 to ${MAX_SECONDS}`);
+    this.list.push(job);
   }
 
   /** Starts the jobs that were added, unless the process is stopping already. */
   start(): void {
     if (this.#stopping.signal.aborted) return;
-    this.#schedules = this.#jobs.map((job) => this.#schedule(job));
+    this.#schedules = this.list.map((job) => this.#schedule(job));
   }
 
   /**

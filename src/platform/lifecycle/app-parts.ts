@@ -1,7 +1,6 @@
 import type { Express } from 'express';
 import type { PlatformConfig } from '../config/settings.ts';
-import type { Job } from '../jobs/job.ts';
-import { JobRunner } from '../jobs/runner.ts';
+import { JobRunner, type Job } from '../jobs/runner.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type Metrics } from '../observability/metrics.ts';
 import { openStores, type Stores } from '../stores/open.ts';
