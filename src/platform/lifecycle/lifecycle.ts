@@ -5,15 +5,11 @@ export type Phase = 'starting' | 'ready' | 'draining';
 export class Lifecycle {
   #phase: Phase = 'starting';
   readonly #closing = new AbortController();
-  readonly #checks = new Map<string, () => boolean>();
+  /** What `/readyz` reports by name beside the phase: whether each of the app's own stores is up. */
+  readonly checks = new Map<string, () => boolean>();
 
   get phase(): Phase {
     return this.#phase;
-  }
-
-  /** What `/readyz` reports by name beside the phase: whether each of the app's own stores is up. */
-  get checks(): ReadonlyMap<string, () => boolean> {
-    return this.#checks;
   }
 
   /** Fires when responses without an end of their own (event streams) must end, so that the process can exit. */
@@ -28,7 +24,7 @@ export class Lifecycle {
    * @param isUp - is called for each probe: it must return at once, and not ask the store.
    */
   addCheck(name: string, isUp: () => boolean): void {
-    this.#checks.set(name, isUp);
+    this.checks.set(name, isUp);
   }
 
   /** Without effect once the process drains: a start that ends late must not undo the stop. */

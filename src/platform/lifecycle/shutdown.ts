@@ -20,23 +20,19 @@ export async function runHooks(hooks: NamedHook[], deadline: AbortSignal, logger
   const isLate = deadline.aborted ? Promise.resolve() : once(deadline, 'abort');
   let areDone = true;
   for (let next = hooks.pop(); next; next = hooks.pop()) {
-    const [name] = next;
-    const tooLate = isLate.then(() => nextTurn(false));
-    const isDone = await Promise.race([attempt(next, deadline, logger), tooLate]);
+    const [name, hook] = next;
+    const done = Promise.resolve(deadline)
+      .then(hook)
+      .then(() => true);
+    const failed = (error: unknown) => {
+      logger.error({ name, err: error }, 'shutdown hook failed');
+      return false;
+    };
+    const isDone = await Promise.race([done.catch(failed), isLate.then(() => nextTurn(false))]);
     if (!isDone && deadline.aborted) logger.error({ name }, 'shutdown hook took too long');
     areDone &&= isDone;
   }
   return areDone;
-}
-
-async function attempt([name, hook]: NamedHook, deadline: AbortSignal, logger: Logger): Promise<boolean> {
-  try {
-    await hook(deadline);
-    return true;
-  } catch (error) {
-    logger.error({ name, err: error }, 'shutdown hook failed');
-    return false;
-  }
 }
 
 export interface ShutdownParts {

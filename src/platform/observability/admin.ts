@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { hostName, isLoopback } from '../config/addresses.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 
@@ -20,7 +20,9 @@ export function createAdminServer(
 ): Server {
   const allowed = new Set([ADMIN_HOST, ...ADMIN_ALLOWED_HOSTS].map(hostName));
   return createServer((req, res) => {
-    const name = requestedHost(req);
+    // Several Host headers: each program may read another one.
+    const { host = [] } = req.headersDistinct;
+    const name = host.length === 1 ? hostName(host[0] ?? '') : undefined;
     if (name === undefined || !(isLoopback(name) || allowed.has(name))) {
       res.writeHead(421, { 'Content-Type': 'text/plain' });
       res.end('This server does not serve that Host. Add its name to ADMIN_ALLOWED_HOSTS.\n');
@@ -35,9 +37,4 @@ export function createAdminServer(
       () => res.writeHead(500).end(),
     );
   });
-}
-
-/** undefined where there are several Host headers: each program may read another one. */
-function requestedHost({ headersDistinct: { host = [] } }: IncomingMessage): string | undefined {
-  return host.length === 1 ? hostName(host[0] ?? '') : undefined;
 }
