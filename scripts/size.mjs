@@ -5,22 +5,25 @@ import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** In raw lines, with comments and blank lines; a part that is not here has none. */
+/**
+ * The largest number of files, of raw lines, and of lines of code (neither blank nor comments). Raise one only together with
+ * what it is raised for; a part that is not here has none.
+ */
 const LIMITS = {
   yours: { lines: 700 },
   'features/todos': { lines: 60 },
-  platform: { lines: 12_000 },
-  'platform/cache': { lines: 1_600 },
+  platform: { lines: 9_700, code: 7_000 },
+  'platform/cache': { lines: 1_300 },
   'platform/config': { lines: 900 },
-  'platform/doctor': { lines: 160 },
-  'platform/http': { lines: 2_500 },
-  'platform/jobs': { lines: 280 },
-  'platform/lifecycle': { lines: 800 },
-  'platform/observability': { lines: 1_500 },
-  'platform/redis': { lines: 750 },
-  'platform/sessions': { lines: 650 },
-  'platform/stores': { lines: 120 },
-  'platform/supervisor': { files: 16, lines: 2_700 },
+  'platform/doctor': { lines: 180 },
+  'platform/http': { lines: 1_860 },
+  'platform/jobs': { lines: 260 },
+  'platform/lifecycle': { lines: 710 },
+  'platform/observability': { lines: 1_110 },
+  'platform/redis': { lines: 620 },
+  'platform/sessions': { lines: 560 },
+  'platform/stores': { lines: 100 },
+  'platform/supervisor': { files: 16, lines: 2_150 },
 };
 
 /** The parts that a file of src/ counts for. Examples are features; what mounts them is yours. */
@@ -76,11 +79,11 @@ const exceeded = Object.entries(parts).flatMap(([name, size]) => excessOf(name, 
 if (values.json) console.log(JSON.stringify({ parts, limits: LIMITS, exceeded }));
 else {
   const row = (...cells) =>
-    console.log(cells.map((cell, i) => (i ? String(cell).padStart(8) : cell.padEnd(24))).join(''));
-  row('', 'files', 'lines', 'code', 'limit');
-  for (const [name, { files, lines, code }] of Object.entries(parts).sort()) {
-    const limit = LIMITS[name] ?? {};
-    row(name, limit.files ? `${files}/${limit.files}` : files, lines, code, limit.lines ?? '');
+    console.log(cells.map((cell, i) => (i ? String(cell).padStart(11) : cell.padEnd(24))).join(''));
+  row('', 'files', 'lines', 'code');
+  for (const [name, size] of Object.entries(parts).sort()) {
+    const cell = (unit) => (LIMITS[name]?.[unit] ? `${size[unit]}/${LIMITS[name][unit]}` : size[unit]);
+    row(name, cell('files'), cell('lines'), cell('code'));
   }
   for (const one of exceeded) console.error(`over its limit: ${one}`);
 }

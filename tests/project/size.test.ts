@@ -4,7 +4,7 @@ import { SmallProject } from '../support/small-project.ts';
 
 interface Sizes {
   readonly parts: Readonly<Record<string, { files: number; lines: number; code: number }>>;
-  readonly limits: Readonly<Record<string, { files?: number; lines?: number }>>;
+  readonly limits: Readonly<Record<string, { files?: number; lines?: number; code?: number }>>;
   readonly exceeded: readonly string[];
 }
 
@@ -29,6 +29,7 @@ describe('the project', () => {
       expect([name, limits[name]]).toEqual([name, { ...limits[name], lines: expect.any(Number) }]);
     expect(limits).toMatchObject({ yours: { lines: 700 }, 'features/todos': { lines: 60 } });
     expect(limits['platform/supervisor']).toMatchObject({ files: 16 });
+    expect(limits.platform).toMatchObject({ code: 7000 });
   });
 });
 
