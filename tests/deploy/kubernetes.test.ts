@@ -22,8 +22,8 @@ import { schemaErrors } from '../support/deploy/kubernetes/schema.ts';
 /** Overlays, and what they may choose. */
 const VARIANTS: readonly { overlay: string; components: readonly string[] }[] = [
   { overlay: 'production', components: [] },
-  { overlay: 'production', components: ['service-monitor'] },
-  { overlay: 'production', components: ['service-monitor', 'gateway'] },
+  { overlay: 'production', components: ['metrics', 'service-monitor'] },
+  { overlay: 'production', components: ['metrics', 'gateway'] },
   { overlay: 'trial', components: [] },
 ];
 

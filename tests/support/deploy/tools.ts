@@ -27,6 +27,11 @@ export const TOOLS = {
   haproxy: { isThere: runs('haproxy', '-v'), howTo: apt('haproxy') },
   varnish: { isThere: runs('varnishd', '-V'), howTo: apt('varnish', 'gcc', 'libc6-dev') },
   redis: { isThere: runs('redis-server', '--version'), howTo: apt('redis-server') },
+  prometheus: {
+    isThere: () =>
+      ['promtool', 'amtool', 'prometheus-blackbox-exporter'].every((binary) => runs(binary, '--version')()),
+    howTo: apt('prometheus', 'prometheus-alertmanager', 'prometheus-blackbox-exporter'),
+  },
   openssl: { isThere: runs('openssl', 'version'), howTo: apt('openssl') },
 } as const satisfies Record<string, Tool>;
 
