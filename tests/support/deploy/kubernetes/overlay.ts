@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { repositoryPath, WorkFolder } from '../render.ts';
 
@@ -15,15 +16,11 @@ export class Overlays {
 
   static async create(): Promise<Overlays> {
     const folder = await WorkFolder.create('kubernetes');
-    cpSync(repositoryPath('deploy/kubernetes'), folder.path, { recursive: true });
-    for (const name of ['production', 'trial']) {
-      // What somebody who works on this checkout has made there.
-      rmSync(folder.join('overlays', name, 'secrets'), { recursive: true });
-      cpSync(
-        repositoryPath('deploy/kubernetes/overlays', name, 'secrets/.gitignore'),
-        folder.join('overlays', name, 'secrets/.gitignore'),
-      );
-    }
+    cpSync(repositoryPath('deploy/kubernetes'), folder.path, {
+      recursive: true,
+      // Not what somebody who works on this checkout has made there.
+      filter: (path) => basename(dirname(path)) !== 'secrets' || basename(path) === '.gitignore',
+    });
     return new Overlays(folder);
   }
 
