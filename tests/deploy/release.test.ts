@@ -48,7 +48,15 @@ describe('a release', () => {
         expect(files).toContain(`${OLD}/${needed}`);
       }
       expect(files).toContain(`${OLD}/node_modules/express/package.json`);
-      for (const unneeded of ['node_modules/typescript/', 'node_modules/jest/', 'src/', 'tests/', '.env']) {
+      const secrets = 'deploy/kubernetes/overlays/production/secrets/';
+      for (const unneeded of [
+        'node_modules/typescript/',
+        'node_modules/jest/',
+        'src/',
+        'tests/',
+        '.env',
+        secrets,
+      ]) {
         expect(files).not.toContain(`${OLD}/${unneeded}`);
       }
     });
