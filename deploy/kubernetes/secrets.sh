@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the files of overlays/NAME/secrets that are missing; git ignores them. What is there stays.
-#   secrets.sh production   all but redis-url, which it can't know
+#   secrets.sh production   all but redis-url, which it can't generate
 #   secrets.sh trial        with a password for the trial's own Redis
 set -eu
 umask 077
@@ -11,7 +11,7 @@ give() { # NAME: stdin becomes the file, unless it is there
 }
 
 head -c 48 /dev/urandom | base64 | tr -d '\n' | give session-secrets
-# Nobody may log in yet; README.md says how to make a hash.
+# No user yet; README.md has the command that makes a hash.
 printf '[]' | give users
 if [ "$1" = trial ]; then
   password=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')

@@ -15,7 +15,7 @@ import type { WorkFolder } from '../support/deploy/render.ts';
 import { until } from '../support/deploy/until.ts';
 
 const NAME = `kubernetes-test-${process.pid}`;
-/** A network of documentation is nobody's: https://www.rfc-editor.org/rfc/rfc5737 */
+/** A network that is reserved for documentation: https://www.rfc-editor.org/rfc/rfc5737 */
 const SUBNET = '203.0.113';
 
 describeWithKubernetes('the pods of deploy/kubernetes', (lab) => {
@@ -77,7 +77,7 @@ describeWithKubernetes('the pods of deploy/kubernetes', (lab) => {
     /** As Kubernetes does it: out of the Service and preStop begin together, SIGTERM comes after preStop. */
     async function remove(pod: Pod, kubelet: Kubelet, service: ClusterService, { preStop = true } = {}) {
       const seconds = preStop ? (pod.container.lifecycle?.preStop?.sleep?.seconds ?? 0) : 0;
-      // Half of preStop, until every node has heard of it.
+      // Half of preStop, until every node has the new endpoints.
       const propagated = sleep(2500).then(() => {
         service.remove(pod.port('http'));
       });

@@ -70,7 +70,7 @@ interface Sample {
   readonly value: readonly [time: number, value: string];
 }
 
-/** What Prometheus answers to a query. @throws {Error} when it refuses it. */
+/** The result of a query. @throws {Error} when it refuses it. */
 export async function query(url: string, promql: string): Promise<Sample[]> {
   const { text } = await ask({ url: `${url}/api/v1/query?query=${encodeURIComponent(promql)}` });
   const { status, error, data } = JSON.parse(text) as {

@@ -13,7 +13,7 @@ interface Record {
   last: string;
 }
 
-/** Asks a pod's probes as the kubelet does, and keeps what it would make of the answers. */
+/** Sends a pod's probes as the kubelet does, and keeps what it would conclude from the responses. */
 export class Kubelet {
   readonly #pod: Pod;
   readonly #stop = new AbortController();
