@@ -45,14 +45,14 @@ describeWithKubernetes('the pods of deploy/kubernetes', (lab) => {
     }, 120_000);
 
     /** The trial: it has all that production has, and a Redis. */
-    async function render(): Promise<Manifest[]> {
+    async function render(setting = 'MAX_LOOP_DELAY_MS=0'): Promise<Manifest[]> {
       const overlays = await Overlays.create();
       try {
         overlays.writeSecret('trial', 'users', JSON.stringify(USERS));
         await overlays.makeSecrets('trial');
         // A busy machine must not fail the load: shedding has tests of its own.
         const file = 'overlays/trial/kustomization.yaml';
-        overlays.folder.change(file, ['- TRUST_PROXY=off', '- TRUST_PROXY=off\n      - MAX_LOOP_DELAY_MS=0']);
+        overlays.folder.change(file, ['- TRUST_PROXY=off', `- TRUST_PROXY=off\n      - ${setting}`]);
         return await lab.render(overlays.path('trial'));
       } finally {
         await overlays.folder.remove();
@@ -122,6 +122,16 @@ describeWithKubernetes('the pods of deploy/kubernetes', (lab) => {
       ]);
       expect(secret).toBe('440 0 1000');
     });
+
+    test('end at once with 78 where a setting is wrong, and never get traffic', async () => {
+      const broken = await render('DRAIN_TIMEOUT_SECONDS=soon');
+      const address = `${SUBNET}.${++addresses}`;
+      const place = { name: `${NAME}-${addresses}`, address, network: NAME, image: IMAGES.app, folder };
+      const pod = await Pod.start(one(broken, 'Deployment', 'app'), broken, place);
+      pods.add(pod);
+      expect(await docker(['wait', pod.name])).toBe('78');
+      await expect(Kubelet.watch(pod)).rejects.toThrow('does not start');
+    }, 120_000);
 
     test('serve metrics to those who ask by the address of the pod', async () => {
       const { pod } = await startApp();
