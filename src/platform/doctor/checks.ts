@@ -29,19 +29,20 @@ export async function findAll(report: ConfigReport, nodeEnv: unknown): Promise<F
   const notProduction =
     'NODE_ENV is not production here; all was checked as if it were. The app is in development mode unless what starts it sets it';
   const redisProblems = config.STORE === 'redis' ? await checkRedis(config) : [];
+  const noSupport = endOfLife(process.versions.node);
   return [
-    ...problems.map((message) => ({ check: 'config', level: 'error', message }) as const),
-    ...[...warnings, ...(nodeEnv === 'production' ? [] : [notProduction])].map(
-      (message) => ({ check: 'config', level: 'warning', message }) as const,
-    ),
-    ...redisProblems.map((message) => ({ check: 'redis', level: 'error', message }) as const),
+    ...findings('config', 'error', problems),
+    ...findings('config', 'warning', [...warnings, ...(nodeEnv === 'production' ? [] : [notProduction])]),
+    ...findings('redis', 'error', redisProblems),
     ...files.flatMap(fileFindings),
     ...(await clockFindings(report)),
     ...limitFindings(openFileLimit()),
-    ...[endOfLife(process.versions.node) ?? []]
-      .flat()
-      .map((message) => ({ check: 'node', level: 'warning', message }) as const),
+    ...findings('node', 'warning', noSupport === undefined ? [] : [noSupport]),
   ];
+}
+
+function findings(check: Finding['check'], level: Finding['level'], messages: readonly string[]): Finding[] {
+  return messages.map((message) => ({ check, level, message }));
 }
 
 /** Files that others can read, or change, are no place for secrets. One that can't be read is reported by the configuration. */
@@ -51,7 +52,7 @@ export function fileFindings(path: string): Finding[] {
   const mode = modeOf(path);
   const who = [mode & 0o004 && 'readable by everybody', mode & 0o022 && 'writable by others'].filter(Boolean);
   if (who.length === 0) return [];
-  return [{ check: 'files', level: 'error', message: `${path} is ${who.join(' and ')}: chmod 640, or 600` }];
+  return findings('files', 'error', [`${path} is ${who.join(' and ')}: chmod 640, or 600`]);
 }
 
 function modeOf(path: string): number {
@@ -64,18 +65,17 @@ function modeOf(path: string): number {
 }
 
 async function clockFindings({ config }: ConfigReport): Promise<Finding[]> {
-  const finding = (message: string): Finding => ({ check: 'clock', level: 'error', message });
   // eslint-disable-next-line n/no-sync -- nothing is served here
   const builtAt = statSync(new URL(import.meta.url)).mtimeMs;
   if (Date.now() < builtAt - DAY_MS) {
-    return [
-      finding("the clock is before the time of the app's own files: set it (timedatectl set-ntp true)"),
-    ];
+    const message = "the clock is before the time of the app's own files: set it (timedatectl set-ntp true)";
+    return findings('clock', 'error', [message]);
   }
   const ahead = await aheadOfRedis(config).catch(() => 0);
   if (Math.abs(ahead) <= MAX_CLOCK_DIFFERENCE_MS) return [];
   const seconds = Math.round(Math.abs(ahead) / 1000);
-  return [finding(`the clock is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} Redis': let NTP set both`)];
+  const message = `the clock is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} Redis': let NTP set both`;
+  return findings('clock', 'error', [message]);
 }
 
 /** By how many milliseconds. Redis may refuse TIME: then nobody knows. */
@@ -100,5 +100,5 @@ function openFileLimit(): number {
 export function limitFindings(openFiles: number): Finding[] {
   if (openFiles >= MIN_OPEN_FILES) return [];
   const message = `${openFiles} files may be open here, and each connection is one: at least ${MIN_OPEN_FILES} (LimitNOFILE=, ulimit -n)`;
-  return [{ check: 'limits', level: 'warning', message }];
+  return findings('limits', 'warning', [message]);
 }
