@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /**
  * Everything that starts no process of the app: `npm test`.
  *
@@ -17,8 +19,8 @@ export default {
   },
   // Ends a test that hangs. What a test measures has a bound of its own.
   testTimeout: 60_000,
-  // Half more than there are cores: the suites of a Redis that is down wait most of the time.
-  maxWorkers: '150%',
+  // More than there are cores: the suites of a Redis that is down wait most of the time. Jest takes "200%" for 200 workers.
+  maxWorkers: 2 * availableParallelism(),
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/platform/**/*.ts'],
   // The floor for test:coverage with a Redis, as reached; test:cluster covers more, in processes of its own.

@@ -5,4 +5,6 @@ export default {
   ...base,
   roots: ['<rootDir>/tests/scripts'],
   testPathIgnorePatterns: [],
+  // One after the other: the benchmark measures.
+  maxWorkers: 1,
 };
