@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import { maxWorkers } from './fork.ts';
-import type { Query } from './messages.ts';
+import { COMMANDS, isCommand, type Command, type Query } from './messages.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
@@ -20,7 +20,7 @@ export type ControlResponse =
   /** `usage`: the request itself was wrong. */
   | { readonly ok: false; readonly error: string; readonly usage?: true };
 
-type Commands = Readonly<Record<string, (args: readonly string[]) => unknown>>;
+type Commands = Readonly<Record<Command, (args: readonly string[]) => unknown>>;
 
 /** No state of the app would make the request right. */
 class UsageError extends Error {
@@ -215,10 +215,9 @@ async function readLine(socket: Socket): Promise<string | undefined> {
 async function respond(line: string, commands: Commands, logger: Logger): Promise<ControlResponse> {
   try {
     const { command = '', args = [] } = JSON.parse(line) as Partial<ControlRequest>;
-    const run = Object.hasOwn(commands, command) ? commands[command] : undefined;
-    if (!run) throw new UsageError(`there is no command "${command}": ${Object.keys(commands).join(', ')}`);
+    if (!isCommand(command)) throw new UsageError(`there is no command "${command}": ${COMMANDS.join(', ')}`);
     if (command !== 'status') logger.info({ command, args }, 'control');
-    return { ok: true, result: await run(args) };
+    return { ok: true, result: await commands[command](args) };
   } catch (error) {
     const { message } = error as Error;
     return { ok: false, error: message, ...(error instanceof UsageError && { usage: true as const }) };

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { ConfigError, EXIT_BAD_CONFIG } from '../config/config-error.ts';
 import { loadControlSocket } from '../config/define-config.ts';
 import type { ControlRequest, ControlResponse } from './control.ts';
+import { isCommand } from './messages.ts';
 import type { Status, WorkerStatus } from './status.ts';
 
 const USAGE = `Controls the app that npm start runs.
@@ -22,8 +23,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing runs (or it belongs to an
 78 the configuration is wrong.
 `;
 
-const COMMANDS = ['status', 'reload', 'scale', 'stop', 'cpu-profile', 'heap-snapshot', 'log-level'];
-
 const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
 
 /** There is no primary at the socket, or none that can be trusted. */
@@ -39,7 +38,7 @@ export class Unreachable extends Error {
 export async function runCtl(argv: readonly string[]): Promise<number> {
   const json = argv.includes('--json');
   const [command, ...args] = argv.filter((word) => word !== '--json');
-  if (command === undefined || !COMMANDS.includes(command)) {
+  if (!isCommand(command)) {
     const isAsked = command === '--help' || command === 'help';
     (isAsked ? process.stdout : process.stderr).write(USAGE);
     return isAsked ? EXIT.done : EXIT.usage;

@@ -48,3 +48,20 @@ export type ToPrimary =
 export function isOurs(message: unknown): message is ToWorker | ToPrimary {
   return typeof message === 'object' && message !== null && 'type' in message;
 }
+
+/** What `npm run ctl` can ask of the primary. */
+export const COMMANDS = [
+  'status',
+  'reload',
+  'scale',
+  'stop',
+  'cpu-profile',
+  'heap-snapshot',
+  'log-level',
+] as const;
+
+export type Command = (typeof COMMANDS)[number];
+
+export function isCommand(word: string | undefined): word is Command {
+  return COMMANDS.some((command) => command === word);
+}

@@ -1,11 +1,9 @@
 import type { Worker } from 'node:cluster';
 import type { PlatformConfig } from '../config/settings.ts';
+import { FORCED_MS } from '../lifecycle/drain.ts';
 import type { Exit } from './failures.ts';
 import { isOurs, type Heartbeat, type Query, type Reply, type ToPrimary, type ToWorker } from './messages.ts';
 import { recycleReasonOf, stopTimeoutSeconds, type WorkerPhase, type WorkerView } from './policy.ts';
-
-/** How long a forced stop takes, in milliseconds: the worker's drain has the same number. */
-const FORCED_MS = 2000;
 
 export interface WorkerProcessOptions {
   readonly slot: number;
