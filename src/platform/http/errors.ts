@@ -58,7 +58,7 @@ export function defineErrors<const Own extends ErrorTable>(own: Own): typeof ERR
 }
 
 /** The general code of a 4xx status. */
-export function codeOfStatus(status: number): ErrorCode {
+function codeOfStatus(status: number): ErrorCode {
   const codes = Object.keys(ERRORS) as ErrorCode[];
   return codes.find((code) => ERRORS[code][0] === status) ?? 'BAD_REQUEST';
 }

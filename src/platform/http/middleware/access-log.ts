@@ -32,16 +32,15 @@ const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
  */
 export function accessLog(
   logger: Logger,
-  { quietPaths = ['/livez', '/readyz'], fields: own = () => ({}) }: AccessLogOptions = {},
+  { quietPaths = ['/livez', '/readyz'], fields: own }: AccessLogOptions = {},
 ): RequestHandler {
   const quiet = new Set(quietPaths);
   const message = () => 'request';
-  const line = (req: Request, res: Response) => ({
-    ...fields(req, res),
-    ...own(req, res),
+  const line = (req: Request, res: Response) => {
+    const all = own ? { ...fields(req, res), ...own(req, res) } : fields(req, res);
     // Without res.err, the error that pino-http hands over has no more than the status.
-    ...(res.err && { err: res.err }),
-  });
+    return res.err ? { ...all, err: res.err } : all;
+  };
   const log = pinoHttp<Request, Response>({
     logger: withoutRequest(logger),
     genReqId: requestId,
