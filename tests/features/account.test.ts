@@ -1,21 +1,18 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import request from 'supertest';
 import { hashPassword } from '../../src/features/account/password.ts';
 import { account } from '../../src/features/account/index.ts';
 import { createUsers } from '../../src/features/account/users.ts';
-import { get, logInAs, PASSWORD, serveAccount, type AccountAppOptions } from '../support/account-app.ts';
+import {
+  get,
+  logInAs,
+  PASSWORD,
+  serveAccount,
+  serveAccountEachTest,
+  type AccountAppOptions,
+} from '../support/account-app.ts';
 
-const closing: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-
-async function appWith(options: AccountAppOptions = {}) {
-  const app = await serveAccount(options);
-  closing.push(app.close);
-  return app;
-}
+const appWith = serveAccountEachTest();
 
 const attempt = (url: string, name: string, password: string, headers: Record<string, string> = {}) =>
   request(url).post('/api/session').set(headers).send({ name, password });

@@ -1,3 +1,4 @@
+import { afterEach } from '@jest/globals';
 import type { Express } from 'express';
 import { account } from '../../src/features/account/index.ts';
 import { createUsers } from '../../src/features/account/users.ts';
@@ -116,6 +117,19 @@ function addRoutes(app: Express, { session, requireUser: guard }: Toolkit): void
     if (current) current.visits = (current.visits ?? 0) + 1;
     res.json({ visits: current?.visits ?? null });
   });
+}
+
+/** `serveAccount` for a test file: closes each app after the test that started it. Call it at the top of the file. */
+export function serveAccountEachTest(): typeof serveAccount {
+  const started: Awaited<ReturnType<typeof serveAccount>>[] = [];
+  afterEach(async () => {
+    for (const { close } of started.splice(0).reverse()) await close();
+  });
+  return async (options) => {
+    const served = await serveAccount(options);
+    started.push(served);
+    return served;
+  };
 }
 
 function isPassword(password: string): Promise<boolean> {

@@ -76,7 +76,7 @@ const HOSTILE = [
   ],
 ];
 
-/** A long text is so many times a short one. */
+/** The length of a long text, in short ones. */
 const GROWTH = 32;
 const SHORT_LENGTH = 250;
 

@@ -4,7 +4,7 @@ import {
   get,
   logInAs,
   logOutMeanwhile,
-  serveAccount,
+  serveAccountEachTest,
   type AccountAppOptions,
 } from '../../support/account-app.ts';
 import { until } from '../../support/until.ts';
@@ -14,14 +14,16 @@ import { RedisServer } from '../../support/redis-server.ts';
 import { testSessionRaces } from '../../support/session-races.ts';
 import { shortest, timed } from '../../support/timing.ts';
 
-const closing: (() => Promise<void>)[] = [];
+const serveAccount = serveAccountEachTest();
 
+// After the apps, which use them.
+const servers: RedisServer[] = [];
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
+  for (const server of servers.splice(0)) await server.stop();
 });
 
-async function appOn(redisUrl: string, { env = {}, ...options }: AccountAppOptions = {}) {
-  const app = await serveAccount({
+function appOn(redisUrl: string, { env = {}, ...options }: AccountAppOptions = {}) {
+  return serveAccount({
     env: {
       REDIS_URL: redisUrl,
       REDIS_KEY_PREFIX: `test-${process.pid}:`,
@@ -30,8 +32,6 @@ async function appOn(redisUrl: string, { env = {}, ...options }: AccountAppOptio
     },
     ...options,
   });
-  closing.push(app.close);
-  return app;
 }
 
 describeWithRedis('sessions in Redis', (open) => {
@@ -188,7 +188,7 @@ describeWithRedisServer('while Redis is away', () => {
   describe.each(ways)('%s', (how, goAway, comeBack) => {
     test('public routes serve, guarded ones say 503 in under 600 ms, and it is found again soon', async () => {
       const server = await RedisServer.start();
-      closing.push(() => server.stop());
+      servers.push(server);
       const { url, redis, storeLog } = await appOn(server.url);
       let cookie = '';
       let outages = 0;
@@ -233,7 +233,7 @@ describeWithRedisServer('while Redis is away', () => {
 
   test('a log in whose first command finds Redis hanging is answered in under 600 ms', async () => {
     const server = await RedisServer.start();
-    closing.push(() => server.stop());
+    servers.push(server);
     const { url, redis } = await appOn(server.url);
     const refusal = async () => {
       server.hang();
@@ -247,7 +247,7 @@ describeWithRedisServer('while Redis is away', () => {
 
   test('from its start, an app serves what it can and finds Redis when it comes', async () => {
     const server = await RedisServer.start();
-    closing.push(() => server.stop());
+    servers.push(server);
     const cookie = await logInAs((await appOn(server.url)).url);
     await server.kill();
     const { url } = await appOn(server.url, { waitForRedis: false });

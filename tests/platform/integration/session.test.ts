@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import { logIn } from '../../../src/platform/sessions/session.ts';
 import {
@@ -7,23 +7,12 @@ import {
   get,
   logInAs,
   logOutMeanwhile,
-  serveAccount,
-  type AccountAppOptions,
+  serveAccountEachTest,
 } from '../../support/account-app.ts';
 import { until } from '../../support/until.ts';
 import { testSessionRaces } from '../../support/session-races.ts';
 
-const closing: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-
-async function appWith(options: AccountAppOptions = {}) {
-  const app = await serveAccount(options);
-  closing.push(app.close);
-  return app;
-}
+const appWith = serveAccountEachTest();
 
 const SECURE = { SESSION_COOKIE_SECURE: 'on', TRUST_PROXY: '1' };
 const OVER_TLS = { 'X-Forwarded-Proto': 'https' };
