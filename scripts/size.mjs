@@ -12,11 +12,11 @@ import { parseArgs } from 'node:util';
 const LIMITS = {
   yours: { lines: 700 },
   'features/todos': { lines: 60 },
-  platform: { lines: 9_700, code: 7_000 },
+  platform: { lines: 9_850, code: 7_000 },
   'platform/cache': { lines: 1_300 },
   'platform/config': { lines: 900 },
   'platform/doctor': { lines: 180 },
-  'platform/http': { lines: 1_860 },
+  'platform/http': { lines: 1_960 },
   'platform/jobs': { lines: 260 },
   'platform/lifecycle': { lines: 710 },
   'platform/observability': { lines: 1_110 },

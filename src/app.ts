@@ -15,9 +15,11 @@ import {
   jsonBody,
   notFound,
   overload,
+  quickJson,
   requestContext,
   securityHeaders,
   staticFiles,
+  trustProxies,
   wellFormed,
 } from './platform/http/index.ts';
 import { csrf, requireUser, sessionCookieName, sessions } from './platform/sessions/index.ts';
@@ -69,12 +71,13 @@ export async function createApp(parts: AppParts<Config>): Promise<Express> {
 
 function settings(app: Express, config: Config): Express {
   app.set('env', config.NODE_ENV);
-  app.set('trust proxy', config.TRUST_PROXY);
+  trustProxies(app, config.TRUST_PROXY);
   // "a[b]=c" stays a flat key: a client cannot send an object where a string is expected.
   app.set('query parser', 'simple');
   // A hash of every response pays only where clients ask again for the same: the response cache does it there.
   app.set('etag', false);
   app.disable('x-powered-by');
+  quickJson(app);
   app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;
   return app;
 }

@@ -16,6 +16,8 @@ export { securityHeaders } from './middleware/security-headers.ts';
 export { staticFiles } from './middleware/static.ts';
 export { wellFormed } from './middleware/well-formed.ts';
 export { safeRedirect } from './redirect.ts';
+export { quickJson } from './json.ts';
 export { route } from './route.ts';
 export type { Toolkit } from './toolkit.ts';
+export { trustProxies } from './trusted-proxies.ts';
 export { type Handler, wrap } from './wrap.ts';
