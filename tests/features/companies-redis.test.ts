@@ -4,9 +4,10 @@ import { parseRedisUrl } from '../../src/platform/config/index.ts';
 import { readSeed } from '../../src/features/companies/open.ts';
 import { RedisCompanies } from '../../src/features/companies/redis-repository.ts';
 import { normalizeError } from '../../src/platform/http/index.ts';
-import { createRedisClient, type RedisClient } from '../../src/platform/redis/index.ts';
+import type { RedisClient } from '../../src/platform/redis/index.ts';
 import { until } from '../support/until.ts';
 import { describeWithRedis, describeWithRedisServer, type TestRedis } from '../support/describe-redis.ts';
+import { createRedisClient } from '../support/redis-client.ts';
 import { RedisServer } from '../support/redis-server.ts';
 
 const seed = readSeed();

@@ -28,3 +28,8 @@ test('the primary imports nothing of the app: it must not be able to die of its 
     /^(?:(?:cluster|config|features\/\w+\/[\w-]+-setting)\.ts|platform\/(?:config|lifecycle|observability|supervisor)\/.*)$/;
   expect(files.filter((name) => !allowed.test(name))).toEqual([]);
 });
+
+test('an app without Redis does not load its client, a tenth of what a start takes', () => {
+  expect([...importsOf(join(SRC, 'serve.ts'))]).toContain('express');
+  expect([...importsOf(join(SRC, 'serve.ts'))]).not.toContain('ioredis');
+});
