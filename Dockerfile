@@ -62,6 +62,7 @@ ENV NODE_ENV=production
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/package.json ./
 COPY --from=build /app/scripts/build.mjs /app/scripts/hash-password.mjs scripts/
+COPY --from=build /app/scripts/starter/console.mjs /app/scripts/starter/read-only-stores.mjs scripts/starter/
 COPY --from=build /app/data data
 COPY --from=build /app/public public
 COPY --from=build /app/dist dist

@@ -82,7 +82,8 @@ function settings(app: Express, config: Config): Express {
   return app;
 }
 
-function toolkit(parts: AppParts<Config>, asset: Toolkit['asset']): Toolkit {
+/** What features are built from. */
+export function toolkit(parts: AppParts<Config>, asset: Toolkit['asset']): Toolkit {
   const { config, logger, metrics, stores } = parts;
   const guards = {
     session: sessions({
