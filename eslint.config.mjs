@@ -43,7 +43,8 @@ const platformOnly = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', 'node_modules'] },
+  // The templates are for other folders: what `npm run new` makes of them is linted there.
+  { ignores: ['dist', 'coverage', 'node_modules', 'scripts/starter/templates'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

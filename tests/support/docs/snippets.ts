@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -33,6 +34,24 @@ export function snippetOf({ document, code }: Fence): Snippet {
     throw new Error(`A snippet of ${document} names no file in its first line:\n${code}`);
   return { document, file, line, replaces: where === 'in place of', code };
 }
+
+/**
+ * Whether the project does not have yet what a snippet adds. A project whose owner has followed a document, or whose feature
+ * happens to have the example's name, has nothing to try it in.
+ */
+export function isToDo(snippet: Snippet, _index: number, all: readonly Snippet[]): boolean {
+  const isThere = ({ file, line }: Snippet) => line === undefined && existsSync(join(ROOT, file));
+  if (all.some((other) => other.document === snippet.document && isThere(other))) return false;
+  const path = join(ROOT, snippet.file);
+  const present = existsSync(path) ? trimmed(readFileSync(path, 'utf8')) : [];
+  return !trimmed(snippet.code.replace(HEADER, '')).every((one) => present.includes(one));
+}
+
+const trimmed = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => line.trim());
 
 /** A copy of the project with the snippets in the files they are for. */
 export class SnippetProject {
