@@ -1,6 +1,8 @@
 // `npm run console`: a prompt inside the app, without its port and its jobs.
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { start } from 'node:repl';
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { readOnlyStores } from './read-only-stores.mjs';
 
 const USAGE = `A prompt with the app's settings, stores and repositories. It serves no requests and runs no jobs.
@@ -14,12 +16,22 @@ At the prompt: config, logger, stores, cache, redis, toolkit, and what features 
   > await redis.ttl(config.REDIS_KEY_PREFIX + 'company:1')
   > await cache.purgeTag('companies')
 
+From a pipe, each line is an expression, and the first error ends it with 1; -i makes it a prompt:
+
+  echo 'await redis.dbsize()' | npm run -s console
+
 A database that a feature connects to by itself is not protected. Exit codes: 78 the settings are wrong, 2 wrong usage.
 `;
 
+const OPTIONS = {
+  write: { type: 'boolean', default: false },
+  interactive: { type: 'boolean', short: 'i', default: false },
+  help: { type: 'boolean', default: false },
+};
+
 function parse() {
   try {
-    return parseArgs({ options: { write: { type: 'boolean' }, help: { type: 'boolean' } } }).values;
+    return parseArgs({ options: OPTIONS }).values;
   } catch {
     return undefined;
   }
@@ -30,13 +42,19 @@ if (options === undefined || options.help) {
   (options ? process.stdout : process.stderr).write(USAGE);
   process.exitCode = options ? 0 : 2;
 } else {
-  await open(options.write ?? false).catch((error) => {
-    console.error(error.name === 'ConfigError' ? error.message : error);
-    process.exit(error.name === 'ConfigError' ? 78 : 1);
-  });
+  const code = await open(options).then(
+    () => 0,
+    (error) => {
+      const isConfig = error.name === 'ConfigError';
+      console.error(isConfig ? error.message : error);
+      return isConfig ? 78 : 1;
+    },
+  );
+  // What was begun at the prompt need not end by itself.
+  process.exit(code);
 }
 
-async function open(mayWrite) {
+async function open({ interactive: isInteractive, write: mayWrite }) {
   const load = (file) => import(new URL(`../../dist/${file}`, import.meta.url));
   const { loadConfig } = await load('config.js');
   const config = loadConfig();
@@ -64,32 +82,22 @@ async function open(mayWrite) {
     return express();
   });
 
-  console.error(`${Object.keys(context).join(', ')}; to leave: .exit`);
-  const repl = start({ prompt: `${config.NODE_ENV}${isReadOnly ? ', read only' : ''}> ` });
-  Object.assign(repl.context, context);
-  const idle = whenIdle(repl);
-  repl.on('exit', async () => {
-    // At a terminal, Ctrl-C twice also leaves what does not end.
-    if (!process.stdin.isTTY) await idle();
-    await app.close(AbortSignal.timeout(5000));
-    process.exit();
-  });
+  if (process.stdin.isTTY || isInteractive) {
+    console.error(`${Object.keys(context).join(', ')}; to leave: .exit`);
+    const repl = start({ prompt: `${config.NODE_ENV}${isReadOnly ? ', read only' : ''}> ` });
+    Object.assign(repl.context, context);
+    await once(repl, 'exit');
+  } else await evaluateLines(context);
+  await app.close(AbortSignal.timeout(5000));
 }
 
-/** A pipe ends before what came through it is done: `echo 'await redis.ping()' | npm run console`. */
-function whenIdle(repl) {
-  const evaluate = repl.eval;
-  let last = Promise.resolve();
-  repl.eval = (code, context, file, done) => {
-    last = last.then(
-      () =>
-        new Promise((resolve) => {
-          evaluate.call(repl, code, context, file, (...results) => {
-            done(...results);
-            resolve();
-          });
-        }),
-    );
-  };
-  return async () => last;
+/** Prints what each line of a pipe returns. The first error ends it. */
+async function evaluateLines(context) {
+  const AsyncFunction = (async () => undefined).constructor;
+  for await (const line of createInterface({ input: process.stdin })) {
+    const expression = line.trim().replace(/;$/, '');
+    if (expression === '') continue;
+    const evaluate = new AsyncFunction(...Object.keys(context), `return (${expression}\n)`);
+    console.log(inspect(await evaluate(...Object.values(context)), { depth: 5 }));
+  }
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const COPIED = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts'];
+
+/** What is installed, built or this machine's own. */
+const NOT_COPIED = new Set(['node_modules', 'dist', 'coverage', '.git', '.env']);
 
 /** How a command ended, and what it printed. */
 export interface Result {
@@ -31,6 +34,14 @@ export class SmallProject {
     return project;
   }
 
+  /** All of it, with its own source; of node_modules a link. */
+  static async whole(): Promise<SmallProject> {
+    const project = await SmallProject.create({});
+    const names = (await readdir(ROOT)).filter((name) => !NOT_COPIED.has(name) && !COPIED.includes(name));
+    for (const name of names) await cp(join(ROOT, name), project.file(name), { recursive: true });
+    return project;
+  }
+
   file(...names: string[]): string {
     return join(this.path, ...names);
   }
@@ -45,8 +56,13 @@ export class SmallProject {
   }
 
   /** Runs a command in it, with nothing of the test's environment but the PATH. */
-  async run(command: string, ...args: string[]): Promise<Result> {
-    const options = { cwd: this.path, env: { PATH: process.env.PATH, HOME: this.path } };
+  run(command: string, ...args: string[]): Promise<Result> {
+    return this.runWith({}, command, ...args);
+  }
+
+  /** `run` with further environment. */
+  async runWith(env: Readonly<Record<string, string>>, command: string, ...args: string[]): Promise<Result> {
+    const options = { cwd: this.path, env: { PATH: process.env.PATH, HOME: this.path, ...env } };
     return new Promise((resolve) => {
       execFile(command, args, options, (error, stdout, stderr) => {
         resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
