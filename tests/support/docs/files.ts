@@ -21,8 +21,10 @@ export const FILES: readonly string[] = filesBelow('');
 
 export const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 
-/** The documents: README.md, docs/, and the README of each folder. */
-export const DOCUMENTS = FILES.filter((file) => /^docs\/.*\.md$|(?:^|\/)README\.md$/.test(file));
+/** The documents: README.md, docs/, the README of each folder, and what contributors read. */
+export const DOCUMENTS = FILES.filter((file) =>
+  /^docs\/.*\.md$|(?:^|\/)README\.md$|^(?:CONTRIBUTING|SECURITY)\.md$/.test(file),
+);
 
 /**
  * A path as a document or a comment writes it: with * for any characters of a name, with the hash of a file in public/,
