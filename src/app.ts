@@ -24,6 +24,7 @@ import {
 } from './platform/http/index.ts';
 import { csrf, requireUser, sessionCookieName, sessions } from './platform/sessions/index.ts';
 import { responseCache } from './platform/cache/index.ts';
+import { tracing } from './platform/tracing/index.ts';
 import { sessionCookie, sessionFields } from './session.ts';
 import type { Toolkit } from './toolkit.ts';
 
@@ -41,6 +42,7 @@ export async function createApp(parts: AppParts<Config>): Promise<Express> {
     inOrder(
       securityHeaders(),
       accessLog(logger),
+      tracing(),
       requestContext(),
       wellFormed(),
       health({

@@ -27,6 +27,7 @@ export const layers = [
     drops: ['etag', 'x-powered-by'],
   },
   { id: 'access-log', title: 'access log', ...LOGS, usual: { package: 'pino-http', ...PINO_LOGS } },
+  { id: 'tracing', title: 'trace: traceId and spanId of each line', on: 'access-log', ...LOGS, ...PROVEN },
   { id: 'context', title: 'request context (AsyncLocalStorage)', on: 'access-log', ...LOGS, ...PROVEN },
   {
     id: 'observe',
@@ -84,6 +85,7 @@ export const layers = [
       'server',
       'settings',
       'access-log',
+      'tracing',
       'context',
       'security-headers',
       'health',

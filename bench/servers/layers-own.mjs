@@ -25,6 +25,11 @@ const own = {
     const { accessLog } = await built('platform/http/middleware/access-log.js');
     return accessLog(logger);
   },
+  tracing: async ({ prove }) => {
+    const { tracing } = await built('platform/tracing/trace.js');
+    prove((req) => req.trace.traceId === req.log.bindings().traceId);
+    return tracing();
+  },
   context: async ({ prove }) => {
     const { currentRequestId, requestContext } = await built('platform/http/middleware/request-context.js');
     prove((req) => currentRequestId() === req.id);

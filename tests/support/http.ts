@@ -10,6 +10,7 @@ import { errorHandler, notFound } from '../../src/platform/http/middleware/error
 import { createHttpServer } from '../../src/platform/http/server.ts';
 import { wellFormed } from '../../src/platform/http/middleware/well-formed.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
+import { tracing } from '../../src/platform/tracing/index.ts';
 import { testConfig } from './config.ts';
 import { until } from './until.ts';
 
@@ -68,7 +69,7 @@ export async function serve(
     .disable('x-powered-by')
     .set('etag', false);
   app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;
-  app.use(accessLog(logger), requestContext(), wellFormed());
+  app.use(accessLog(logger), tracing(), requestContext(), wellFormed());
   add(app);
   app.use(notFound(), errorHandler({ exposeErrors: config.NODE_ENV === 'development' }));
   const server = createHttpServer(app, config, logger).listen(0, '127.0.0.1');

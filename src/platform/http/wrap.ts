@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { NextFunction, Request, RequestHandler, Response as ExpressResponse } from 'express';
+import { tracedFetch } from '../tracing/trace.ts';
 import { HttpError, thrownError } from './errors.ts';
 
 /** What a handler gets beside the request and the response. */
@@ -9,6 +10,8 @@ export interface HandlerContext {
    * streams). It is created when it is first read.
    */
   readonly signal: AbortSignal;
+  /** `fetch` for other systems: it has the request's `signal`, and passes its trace on (docs/tracing.md). */
+  readonly fetch: typeof fetch;
 }
 
 export type Handler<Params = Request['params']> = (
@@ -81,6 +84,10 @@ class Call implements HandlerContext {
       else this.#watch();
     }
     return this.#controller.signal;
+  }
+
+  get fetch(): typeof fetch {
+    return (...args) => tracedFetch({ trace: this.#res.req.trace, signal: this.signal }, ...args);
   }
 
   /** Sends what the handler returned or its promise resolves with. */

@@ -39,6 +39,8 @@ describe('the line of a request', () => {
       level: 'info',
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       pid: process.pid,
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      spanId: expect.stringMatching(/^[0-9a-f]{16}$/),
       reqId: response.headers.get('x-request-id'),
       method: 'GET',
       path: '/hello',

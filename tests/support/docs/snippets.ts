@@ -83,7 +83,8 @@ export class SnippetProject {
   }
 }
 
-async function place({ document, line, replaces, code, file }: Snippet, path: string): Promise<void> {
+/** Writes one snippet into its file. */
+export async function place({ document, line, replaces, code, file }: Snippet, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (line === undefined) {

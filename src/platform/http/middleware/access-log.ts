@@ -5,6 +5,7 @@ import type { Bindings, ChildLoggerOptions } from 'pino';
 import { pinoHttp } from 'pino-http';
 import type { Logger } from '../../observability/logger.ts';
 import { redactUrl } from '../../observability/redact.ts';
+import { fromTrustedProxy } from '../../tracing/trace.ts';
 import { readableAddress } from '../client-address.ts';
 
 declare module 'http' {
@@ -93,11 +94,6 @@ function requestId(req: Request, response: ServerResponse): string {
   const id = isGiven ? given : randomUUID();
   response.setHeader('X-Request-Id', id);
   return id;
-}
-
-function fromTrustedProxy(req: Request): boolean {
-  const trusts = req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean;
-  return trusts(req.socket.remoteAddress, 0);
 }
 
 function levelOf(req: Request, res: Response, quiet: ReadonlySet<string>) {

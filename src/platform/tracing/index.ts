@@ -1,0 +1,1 @@
+export { type Trace, tracing } from './trace.ts';
