@@ -24,6 +24,7 @@ const LIMITS = {
   'platform/sessions': { lines: 560 },
   'platform/stores': { lines: 100 },
   'platform/tracing': { lines: 100 },
+  'platform/websockets': { lines: 200 },
   'platform/supervisor': { files: 16, lines: 2_150 },
 };
 

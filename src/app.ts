@@ -103,6 +103,7 @@ export function toolkit(parts: AppParts<Config>, asset: Toolkit['asset']): Toolk
     ...parts,
     ...guards,
     asset,
+    webSocket: (accept) => inOrder(guards.csrf, parts.webSockets.handler(accept)),
     guarded: [guards.session, guards.requireUser, guards.csrf, guards.json],
     rateLimit: createRateLimiter({ redis: stores.redis, prefix: config.REDIS_KEY_PREFIX, logger }),
     cached: responseCache({

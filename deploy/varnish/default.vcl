@@ -43,6 +43,22 @@ backend app2 {
     .max_connections = 200;
 }
 
+# WebSockets: each occupies its connection for as long as it is open, and with max_connections there would be none left for
+# requests. The app limits them (MAX_WEBSOCKETS).
+backend app1_websockets {
+    .host = "127.0.0.1";
+    .port = "3000";
+    .probe = ready;
+    .connect_timeout = 2s;
+}
+
+backend app2_websockets {
+    .host = "127.0.0.1";
+    .port = "3001";
+    .probe = ready;
+    .connect_timeout = 2s;
+}
+
 # Whose X-Forwarded-For is trusted: the proxy that terminates TLS.
 acl proxies {
     "127.0.0.1";
@@ -59,6 +75,9 @@ sub vcl_init {
     new app = directors.round_robin();
     app.add_backend(app1);
     app.add_backend(app2);
+    new websockets = directors.round_robin();
+    websockets.add_backend(app1_websockets);
+    websockets.add_backend(app2_websockets);
 }
 
 sub vcl_recv {
@@ -88,6 +107,12 @@ sub vcl_recv {
         return (purge);
     }
 
+    # Bytes go both ways until one side closes, or both are silent for pipe_timeout (varnishd's default: 60 s).
+    if (req.http.Upgrade ~ "(?i)^websocket$") {
+        set req.backend_hint = websockets.backend();
+        return (pipe);
+    }
+
     # ?a=1&b=2 and ?b=2&a=1 are the same.
     set req.url = std.querysort(req.url);
 
@@ -102,6 +127,14 @@ sub vcl_recv {
     # stored (beresp.grace below).
     if (std.healthy(req.backend_hint)) {
         set req.grace = 10s;
+    }
+}
+
+sub vcl_pipe {
+    # Varnish removes both, because they are for one connection only.
+    if (req.http.Upgrade) {
+        set bereq.http.Upgrade = req.http.Upgrade;
+        set bereq.http.Connection = req.http.Connection;
     }
 }
 

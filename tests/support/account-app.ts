@@ -21,6 +21,8 @@ import { connectRedis } from '../../src/platform/redis/connection.ts';
 import { redisSessions } from '../../src/platform/sessions/redis-sessions.ts';
 import { sessionCookie, sessionFields } from '../../src/session.ts';
 import type { Stores } from '../../src/platform/stores/open.ts';
+import { inOrder } from '../../src/platform/http/middleware/in-order.ts';
+import { WebSockets } from '../../src/platform/websockets/websockets.ts';
 import { testConfig } from './config.ts';
 import { LogLines, serve } from './http.ts';
 import { until } from './until.ts';
@@ -71,16 +73,22 @@ export async function serveAccount({
     problem: () => redis?.problem()?.reason,
     close: () => Promise.resolve(),
   };
+  const lifecycle = new Lifecycle();
+  const metrics = createMetrics({ defaults: false });
+  const webSockets = new WebSockets(metrics.registry, { lifecycle, logger, max: config.MAX_WEBSOCKETS });
+  const guard = csrf({ allowedOrigins: config.CORS_ORIGINS });
   const toolkit: Toolkit = {
     config,
     logger,
-    lifecycle: new Lifecycle(),
-    metrics: createMetrics({ defaults: false }),
+    lifecycle,
+    metrics,
     stores,
+    webSockets,
     json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
     session: sessions({ storage, fields: sessionFields, cookie, config, logger, ...clock }),
     requireUser: requireUser(),
-    csrf: csrf({ allowedOrigins: config.CORS_ORIGINS }),
+    csrf: guard,
+    webSocket: (accept) => inOrder(guard, webSockets.handler(accept)),
     rateLimit: createRateLimiter({ redis, prefix: config.REDIS_KEY_PREFIX, logger }),
     cached: () => undefined as never,
     asset: (name) => `/${name}`,
@@ -94,6 +102,7 @@ export async function serveAccount({
     add?.(app, toolkit);
     app.use('/api/session', account(toolkit, users));
   }, env);
+  webSockets.attach(served.server);
   if (redis && waitForRedis) await until(() => redis.isUp());
   const close = async () => {
     await served.close();

@@ -33,6 +33,7 @@ export const platformSettings = {
   MAX_IN_FLIGHT: f.integer({ min: 0, max: 1_000_000, default: 1000 }),
   MAX_RECEIVING: f.integer({ min: 0, max: 1_000_000, default: 500 }),
   MAX_RECEIVING_PER_ADDRESS: f.integer({ min: 0, max: 1_000_000, default: 50 }),
+  MAX_WEBSOCKETS: f.integer({ min: 0, max: 1_000_000, default: 1000 }),
   COMPRESSION: v.optional(f.flag(), 'on'),
   CORS_ORIGINS: v.optional(f.origins(), ''),
 

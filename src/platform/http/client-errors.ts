@@ -66,7 +66,7 @@ export function rejectTarget(req: IncomingMessage, res: ServerResponse, logger: 
 }
 
 /** A client that keeps sending, or does not close its side, must not keep the socket open after its response. */
-function closeSoon(socket: Duplex): void {
+export function closeSoon(socket: Duplex): void {
   setTimeout(() => socket.destroy(), CLOSE_DELAY_MS).unref();
 }
 
@@ -79,7 +79,8 @@ function sendProblem(response: ServerResponse, code: ErrorCode): void {
   closeSoon(response.req.socket);
 }
 
-function rejectConnection(socket: Duplex, code: ErrorCode, logger: Logger, reason: string | undefined): void {
+/** Responds to a connection without a request for the app. */
+export function rejectConnection(socket: Duplex, code: ErrorCode, logger: Logger, reason?: string) {
   const requestId = randomUUID();
   const error = new HttpError(code);
   const { status } = error;

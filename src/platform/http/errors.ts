@@ -33,6 +33,7 @@ const ERRORS = {
   URL_TOO_LONG: [414, 'The URL is too long'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Unsupported content type'],
   RANGE_NOT_SATISFIABLE: [416, 'Range not satisfiable'],
+  UPGRADE_REQUIRED: [426, 'This is a WebSocket'],
   RATE_LIMITED: [429, 'Too many requests'],
   HEADERS_TOO_LARGE: [431, 'The request headers are too large'],
   INTERNAL: [500, 'Internal server error'],

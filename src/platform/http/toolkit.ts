@@ -3,6 +3,7 @@ import type { AppParts } from '../lifecycle/app-parts.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { RateLimit, RateLimitOptions } from './middleware/rate-limit.ts';
 import type { Cached } from '../cache/response-cache.ts';
+import type { AcceptWebSocket } from '../websockets/websockets.ts';
 
 /** What a feature is built from. `createApp` makes one and hands it to every feature. */
 export interface Toolkit<Config extends PlatformConfig = PlatformConfig> extends AppParts<Config> {
@@ -18,6 +19,8 @@ export interface Toolkit<Config extends PlatformConfig = PlatformConfig> extends
   readonly requireUser: RequestHandler;
   /** Rejects unsafe methods that come from another site's page. Mount it on every route that a cookie protects. */
   readonly csrf: RequestHandler;
+  /** A route's handler for WebSockets of pages of this site, or of one in CORS_ORIGINS: docs/websockets.md. */
+  readonly webSocket: (accept: AcceptWebSocket) => RequestHandler;
   /** A limit of requests per client, shared by all processes. */
   readonly rateLimit: (options: RateLimitOptions) => RateLimit;
   /** Caches responses to GET: docs/use-the-cache.md. */

@@ -4,6 +4,7 @@ import { JobRunner, type Job } from '../jobs/runner.ts';
 import type { Logger } from '../observability/logger.ts';
 import { createMetrics, type Metrics } from '../observability/metrics.ts';
 import { openStores, type Stores } from '../stores/open.ts';
+import { WebSockets } from '../websockets/websockets.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { runHooks, type NamedHook, type ShutdownHook } from './shutdown.ts';
 
@@ -14,6 +15,7 @@ export interface AppParts<Config extends PlatformConfig = PlatformConfig> {
   readonly lifecycle: Lifecycle;
   readonly metrics: Metrics;
   readonly stores: Stores;
+  readonly webSockets: WebSockets;
   /** Runs in the background, from when the process is ready until it stops. */
   readonly addJob: (job: Job) => void;
   /** Closes what the app has opened, after the last request: the last one added first, within the drain's deadline. */
@@ -21,7 +23,7 @@ export interface AppParts<Config extends PlatformConfig = PlatformConfig> {
 }
 
 /** An app, and what starts and ends it. It does not listen, and its jobs do not run yet. */
-export interface OpenApp extends Pick<AppParts, 'lifecycle' | 'metrics' | 'stores'> {
+export interface OpenApp extends Pick<AppParts, 'lifecycle' | 'metrics' | 'stores' | 'webSockets'> {
   readonly app: Express;
   readonly jobs: JobRunner;
   /** Ends the jobs, then closes what the app has opened, then the stores. @returns whether all succeeded in time. */
@@ -43,6 +45,7 @@ export async function openApp<Config extends PlatformConfig>(
   const lifecycle = new Lifecycle();
   const metrics = createMetrics({ defaults: processMetrics });
   const stores = await openStores(config, logger, metrics, storeOptions);
+  const webSockets = new WebSockets(metrics.registry, { lifecycle, logger, max: config.MAX_WEBSOCKETS });
   const hooks: NamedHook[] = [['stores', () => stores.close()]];
   const jobs = new JobRunner({
     redis: stores.redis,
@@ -51,7 +54,7 @@ export async function openApp<Config extends PlatformConfig>(
     registry: metrics.registry,
     isDraining: () => lifecycle.phase === 'draining',
   });
-  const parts = { config, logger, lifecycle, metrics, stores };
+  const parts = { config, logger, lifecycle, metrics, stores, webSockets };
   const app = await createApp({
     ...parts,
     addJob: jobs.add.bind(jobs),
@@ -59,5 +62,6 @@ export async function openApp<Config extends PlatformConfig>(
   });
   // Added last, so it runs first: a job may use whatever the app has opened.
   hooks.push(['jobs', (signal) => jobs.stop(signal)]);
-  return { app, lifecycle, metrics, stores, jobs, close: (deadline) => runHooks(hooks, deadline, logger) };
+  const close = (deadline: AbortSignal) => runHooks(hooks, deadline, logger);
+  return { app, lifecycle, metrics, stores, webSockets, jobs, close };
 }

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { WebSockets } from '../websockets/websockets.ts';
 import type { Connections } from './connections.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
 export interface DrainParts {
   readonly connections: Connections;
+  readonly webSockets?: WebSockets;
   readonly lifecycle: Lifecycle;
   readonly logger: Logger;
   readonly times: Pick<PlatformConfig, 'DRAIN_DELAY_SECONDS' | 'LINGER_SECONDS' | 'DRAIN_TIMEOUT_SECONDS'>;
@@ -22,7 +24,8 @@ export const FORCED_MS = 2000;
  *
  * 1. `/readyz` fails, so that balancers choose other processes; DRAIN_DELAY_SECONDS for those that only poll.
  * 2. The listener closes. Connections stay, and every response on them has "Connection: close", for LINGER_SECONDS: a
- *    client that is about to send on an idle connection gets a response instead of a reset.
+ *    client that is about to send on an idle connection gets a response instead of a reset. WebSockets close, spread
+ *    over the same time; one whose client does not close its side within five seconds is cut.
  * 3. Idle connections close, again and again, until no request is in flight.
  * 4. At DRAIN_TIMEOUT_SECONDS what is left is cut.
  */
@@ -57,7 +60,7 @@ export class Drain {
   }
 
   async #drain(reason: string, delay: boolean): Promise<boolean> {
-    const { connections, lifecycle, logger, times } = this.#parts;
+    const { connections, webSockets, lifecycle, logger, times } = this.#parts;
     const begun = performance.now();
     const delayMs = delay ? times.DRAIN_DELAY_SECONDS * 1000 : 0;
     this.#deadline = Math.min(this.#deadline, begun + delayMs + times.DRAIN_TIMEOUT_SECONDS * 1000);
@@ -66,6 +69,7 @@ export class Drain {
     await this.#wait(delayMs);
     connections.stopListening();
     connections.refuseKeepAlive();
+    webSockets?.close(times.LINGER_SECONDS * 1000);
     await this.#wait(times.LINGER_SECONDS * 1000);
     lifecycle.endStreams();
     while (connections.open > 0 && performance.now() < this.#deadline) {
@@ -73,6 +77,7 @@ export class Drain {
       await sleep(POLL_MS);
     }
     const cut = connections.inFlight;
+    webSockets?.cut();
     connections.closeAll();
     const seconds = Math.round(performance.now() - begun) / 1000;
     if (cut > 0) logger.error({ seconds, cut }, 'drained at the deadline; requests were cut');

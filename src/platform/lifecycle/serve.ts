@@ -39,12 +39,13 @@ async function start<Config extends PlatformConfig>(
   const { config, logger, dotenv } = booted;
   const managerEnv = loadProcessManagerEnv();
   const options = { sessionsFile: DEVELOPMENT_SESSIONS_FILE };
-  const { app, lifecycle, metrics, jobs, close } = await openApp(booted, createApp, options);
+  const { app, lifecycle, metrics, webSockets, jobs, close } = await openApp(booted, createApp, options);
   const server = createHttpServer(app, config, logger);
+  webSockets.attach(server);
   const connections = new Connections(server, observeResponse(metrics));
 
   const shutdown = new Shutdown({
-    drain: new Drain({ connections, lifecycle, logger, times: config }),
+    drain: new Drain({ connections, webSockets, lifecycle, logger, times: config }),
     logger,
     close,
     graceMs: config.KILL_GRACE_SECONDS * 500,

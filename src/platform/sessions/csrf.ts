@@ -6,7 +6,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /**
  * Refuses unsafe methods that come from another site's page, by headers that the browser sets and no page can change:
  * Sec-Fetch-Site, and Origin where an old browser does not send that. Needs no token, and complements the cookie's
- * SameSite=Lax. GET, HEAD and OPTIONS pass: they must not change anything.
+ * SameSite=Lax. GET, HEAD and OPTIONS pass, but for upgrades: they must not change anything.
  *
  * @param options.allowedOrigins - origins of other sites whose pages may send unsafe requests.
  * @throws {HttpError} CROSS_SITE_REQUEST
@@ -15,10 +15,11 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 export function csrf({ allowedOrigins = [] }: { allowedOrigins?: readonly string[] } = {}): RequestHandler {
   const allowed = new Set(allowedOrigins);
   return (req, _res, next) => {
-    if (!SAFE_METHODS.has(req.method) && !isFromHere(req) && !allowed.has(req.headers.origin ?? '')) {
+    const isSafe = SAFE_METHODS.has(req.method) && req.upgradeHead === undefined;
+    if (!isSafe && !isFromHere(req) && !allowed.has(req.headers.origin ?? '')) {
       throw new HttpError('CROSS_SITE_REQUEST', {
         detail:
-          'Requests that change something must come from a page of this site, or of one in CORS_ORIGINS.',
+          'Requests that change something, and WebSockets, must come from a page of this site, or of one in CORS_ORIGINS.',
       });
     }
     next();

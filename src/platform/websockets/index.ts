@@ -1,0 +1,1 @@
+export type { AcceptWebSocket } from './websockets.ts';
