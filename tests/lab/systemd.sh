@@ -9,7 +9,8 @@
 #   systemd.sh off        power it off
 #   systemd.sh down       power it off and remove all that this script has made, except for the Debian packages
 #
-# Everything is in $LAB_DIR/systemd. Default: LAB_DIR=$TMPDIR/labs. Not enforced inside: MemoryMax=, TasksMax=.
+# Everything is in $LAB_DIR/systemd. Default: LAB_DIR=$TMPDIR/labs. LAB_NETNS names a network namespace for the container
+# (ip netns), LAB_PACKAGES further Debian packages in it, with commas. Not enforced inside: MemoryMax=, TasksMax=.
 set -euo pipefail
 LAB=${LAB_DIR:-${TMPDIR:-/tmp}/labs}/systemd
 ROOT=$LAB/root
@@ -37,7 +38,8 @@ set_up() {
   mkdir -p "$LAB"
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends systemd-container debootstrap procps > /dev/null
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,curl,openssl "$SUITE" "$ROOT" "$(mirror)" > "$LAB/debootstrap.log"
+  debootstrap --variant=minbase \
+    --include="systemd,systemd-sysv,dbus,procps,curl,openssl${LAB_PACKAGES:+,$LAB_PACKAGES}" "$SUITE" "$ROOT" "$(mirror)" > "$LAB/debootstrap.log"
   sha256sum < "$0" > "$LAB/ready"
 }
 
@@ -48,7 +50,9 @@ mirror() {
 
 boot() {
   off
-  setsid timeout --kill-after=10 "${LAB_LIFETIME:-600}" systemd-nspawn --quiet --directory="$ROOT" --boot --private-network \
+  local network=--private-network
+  [ -z "${LAB_NETNS:-}" ] || network=--network-namespace-path=/run/netns/$LAB_NETNS
+  setsid timeout --kill-after=10 "${LAB_LIFETIME:-600}" systemd-nspawn --quiet --directory="$ROOT" --boot "$network" \
     --register=no --keep-unit --console=pipe > "$LAB/boot.log" 2>&1 < /dev/null &
   echo $! > "$LAB/pid"
   wait_for 60 is_booted || { tail "$LAB/boot.log" >&2; exit 1; }

@@ -31,7 +31,7 @@ async function runLane(index) {
   const agents = new Map();
   for (let turn = 0; !stopped && begun < total; turn++) {
     begun++;
-    const place = (index + turn * lanes) % addresses;
+    const place = (index + turn * lanes) % Math.max(addresses, 1);
     const agent = agents.get(place) ?? agentAt(place);
     agents.set(place, agent);
     await once(kind, agent);
@@ -44,7 +44,7 @@ function agentAt(place) {
   return new Agent({
     keepAlive,
     maxSockets: 1,
-    localAddress: `127.0.${1 + Math.floor(place / 250)}.${1 + (place % 250)}`,
+    ...(addresses > 0 && { localAddress: `127.0.${1 + Math.floor(place / 250)}.${1 + (place % 250)}` }),
     ...(options.ca && { ca: options.ca, servername: options.host }),
   });
 }

@@ -30,7 +30,7 @@ export interface LoadOptions {
   readonly requests: readonly LoadRequest[];
   /** Clients at the same time. Default 8. */
   readonly lanes?: number;
-  /** How many addresses of 127.0.0.0/8 they come from, in turn: limits count by address. Default 1. */
+  /** How many addresses of 127.0.0.0/8 they come from, in turn: limits count by address. Default 1; 0: the machine's own. */
   readonly addresses?: number;
   /** The number of requests after which it stops; unset: at `end()`. */
   readonly total?: number;
@@ -38,6 +38,8 @@ export interface LoadOptions {
   readonly keepAlive?: boolean;
   /** The longest pause of a client between two requests, in milliseconds. Default 0. */
   readonly pauseMs?: number;
+  /** A command that runs the clients, for example in another network. */
+  readonly runner?: readonly string[];
 }
 
 export interface LoadResult {
@@ -62,9 +64,11 @@ export class Load {
   #progress: LoadResult | undefined;
   #result: LoadResult | undefined;
 
-  constructor(options: LoadOptions) {
+  constructor({ runner = [], ...options }: LoadOptions) {
+    const [execPath = process.execPath, ...rest] = runner;
     this.#child = fork(CLIENT, [JSON.stringify(options)], {
-      execArgv: [],
+      execPath,
+      execArgv: runner.length > 0 ? [...rest, process.execPath] : [],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.#child.on('message', (message: Message) => {

@@ -1,6 +1,6 @@
 import { execFile, spawnSync, type ExecFileException } from 'node:child_process';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describeWithNpm } from './npm-program.ts';
 import { PM2 } from './pm2.ts';
@@ -16,7 +16,7 @@ const run = promisify(execFile);
  * machine that boots systemd 252 or later will do. This machine's own systemd is left alone.
  */
 const PROGRAM = process.env.SYSTEMD_LAB ?? repositoryPath('tests/lab/systemd.sh');
-const { status, stdout: ROOT } = spawnSync(PROGRAM, ['root'], { encoding: 'utf8' });
+const { status } = spawnSync(PROGRAM, ['root']);
 
 /** When a machine that a test forgot is ended, in seconds. */
 const LIFETIME = '900';
@@ -41,26 +41,58 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+/**
+ * The folder with a machine's files.
+ *
+ * @throws {Error} where it has none, because paths below an empty one would be those of the machine that runs the tests.
+ */
+function rootOf([file = '', ...args]: readonly string[]): string {
+  const { status, stdout } = spawnSync(file, [...args, 'root'], { encoding: 'utf8' });
+  const root = stdout.trim();
+  if (status !== 0 || !isAbsolute(root) || root === '/') throw new Error(`${file} has no folder: "${root}"`);
+  return root;
+}
+
 /** The machine with systemd. */
 export class SystemdMachine {
+  readonly #program: readonly string[];
+  readonly #root: string;
+
+  /**
+   * @param program - a script with the commands above, and its first arguments, if it has several machines.
+   * @throws {Error} before its setup.
+   */
+  constructor(program: readonly string[] = [PROGRAM]) {
+    this.#program = program;
+    this.#root = rootOf(program);
+  }
+
   static async boot(): Promise<SystemdMachine> {
     const machine = new SystemdMachine();
     await machine.off();
-    // The node that runs the tests, not the one of the day the machine was made.
-    await rm(machine.path('/usr/bin/node'), { force: true });
-    await copyFile(process.execPath, machine.path('/usr/bin/node'));
-    await machine.#expect(['boot'], 60);
+    await machine.takeNode();
+    await machine.on();
     return machine;
+  }
+
+  async on(): Promise<void> {
+    await this.#expect(['boot'], 60);
+  }
+
+  /** Has it use the node that runs the tests, not the one of the day the machine was made. */
+  async takeNode(): Promise<void> {
+    await rm(this.path('/usr/bin/node'), { force: true });
+    await copyFile(process.execPath, this.path('/usr/bin/node'));
   }
 
   /** Where a file inside is on this machine. */
   path(inside: string): string {
-    return join(ROOT.trim(), inside);
+    return join(this.#root, inside);
   }
 
   /** How a program on this machine runs a command inside. */
   command(...args: string[]): string[] {
-    return [PROGRAM, 'in', ...args];
+    return [...this.#program, 'in', ...args];
   }
 
   /**
@@ -115,8 +147,9 @@ export class SystemdMachine {
   async #call(args: readonly string[], seconds: number): Promise<Outcome> {
     const env = { ...process.env, LAB_LIFETIME: LIFETIME, LC_ALL: 'C' };
     const options = { env, timeout: seconds * 1000, maxBuffer: 1 << 26 };
+    const [file = '', ...first] = this.#program;
     return new Promise((resolve) => {
-      execFile(PROGRAM, args, options, (error: ExecFileException | null, stdout, stderr) => {
+      execFile(file, [...first, ...args], options, (error: ExecFileException | null, stdout, stderr) => {
         const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
         resolve({ code, stdout, stderr });
       });

@@ -32,6 +32,8 @@ export const TOOLS = {
       ['promtool', 'amtool', 'prometheus-blackbox-exporter'].every((binary) => runs(binary, '--version')()),
     howTo: apt('prometheus', 'prometheus-alertmanager', 'prometheus-blackbox-exporter'),
   },
+  ansible: { isThere: runs('ansible-playbook', '--version'), howTo: apt('ansible-core', 'openssh-client') },
+  sshd: { isThere: () => existsSync('/usr/sbin/sshd'), howTo: apt('openssh-server', 'openssh-client') },
   openssl: { isThere: runs('openssl', 'version'), howTo: apt('openssl') },
 } as const satisfies Record<string, Tool>;
 
