@@ -30,6 +30,8 @@ interface RunOptions {
   readonly cwd?: string;
   /** Beside its own. */
   readonly env?: Record<string, string>;
+  /** When it is ended. Default 120. */
+  readonly seconds?: number;
 }
 
 /** A PM2 with a home, and so a daemon, of its own. */
@@ -63,8 +65,11 @@ export class Pm2 {
   }
 
   /** Runs `pm2 …` and gives what it printed. Throws with that when it fails. */
-  async run(args: readonly string[], { cwd = '.', env = {} }: RunOptions = {}): Promise<string> {
-    const options = { cwd, env: { ...this.env, ...env }, timeout: 120_000, maxBuffer: 1 << 24 };
+  async run(
+    args: readonly string[],
+    { cwd = '.', env = {}, seconds = 120 }: RunOptions = {},
+  ): Promise<string> {
+    const options = { cwd, env: { ...this.env, ...env }, timeout: seconds * 1000, maxBuffer: 1 << 24 };
     return new Promise((resolve, reject) => {
       execFile(this.command('pm2'), args, options, (error: ExecFileException | null, out, err) => {
         if (error) reject(new Error(`pm2 ${args.join(' ')}: ${error.message}\n${out}\n${err}`));
