@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 const LIMITS = {
   yours: { lines: 700 },
   'features/todos': { lines: 60 },
-  platform: { lines: 9_850, code: 7_000 },
+  platform: { lines: 9_990, code: 7_150 },
   'platform/cache': { lines: 1_300 },
   'platform/config': { lines: 900 },
   'platform/doctor': { lines: 180 },
