@@ -78,7 +78,7 @@ RUN node dist/server.js || [ $? -eq 78 ] \
 # Last, so that it is what `docker build .` makes.
 FROM release AS app
 COPY --from=compiled --chown=0:0 /app/node_modules/.cache node_modules/.cache
-LABEL org.opencontainers.image.title="express-production-starter" \
+LABEL org.opencontainers.image.title="app" \
       org.opencontainers.image.description="A production-ready Express 5 app" \
       org.opencontainers.image.licenses="MIT"
 # The user "node", by number: Kubernetes' runAsNonRoot cannot check a name.

@@ -5,6 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+// The service's name: of the processes, the user and the folders.
+const name = 'app';
+
 // PM2 keeps the folder and runs what is in it at each reload. A release is in /srv/app/releases/1.0.0, but the folder to
 // keep is /srv/app/current, which will point to the next release. In a checkout it is the checkout.
 const here = import.meta.dirname;
@@ -24,7 +27,7 @@ if (existsSync(build)) {
 
 export const apps = [
   {
-    name: 'app',
+    name,
     script: 'dist/server.js',
     cwd,
 
@@ -72,11 +75,11 @@ export const apps = [
  */
 export const deploy = {
   production: {
-    user: 'app',
+    user: name,
     host: ['example.com'],
     ref: 'origin/main',
-    repo: 'git@example.com:app.git',
-    path: '/srv/app/build',
+    repo: `git@example.com:${name}.git`,
+    path: `/srv/${name}/build`,
     'post-deploy': 'sh deploy/pm2/post-deploy.sh',
   },
 };

@@ -3,6 +3,7 @@
 # Run it from the release to switch to, or from an older one to go back; then reload the supervisor (docs/releases.md):
 #   sh /srv/app/releases/1.1.0/deploy/switch.sh
 set -eu
+name=app
 release=$(cd "$(dirname "$0")/.." && pwd -P)
 version=$(basename "$release")
 root=$(dirname "$(dirname "$release")")
@@ -11,7 +12,7 @@ root=$(dirname "$(dirname "$release")")
 (cd "$release" && sha256sum --quiet -c SHA256SUMS)
 
 # The app reads .env at each start, and does not start if the link is broken or the file not readable.
-[ -e "$release/.env" ] || ln -s "${APP_ENV:-/etc/app/app.env}" "$release/.env" || true
+[ -e "$release/.env" ] || ln -s "${APP_ENV:-/etc/$name/$name.env}" "$release/.env" || true
 
 # rename(2) replaces the link in one step; `ln -sfn` alone removes it first, and a process that starts just then finds no link.
 ln -sfn "releases/$version" "$root/current.next"

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { APP_NAME } from './platform/config/index.ts';
 import type { SessionCookie } from './platform/sessions/index.ts';
 
 /** The session's cookie: docs/change-the-session.md. */
-export const sessionCookie: SessionCookie = { name: 'sid', sameSite: 'lax' };
+export const sessionCookie: SessionCookie = { name: `${APP_NAME}.sid`, sameSite: 'lax' };
 
 /**
  * What a session holds, beside who is logged in: docs/protect-a-route.md. Each field is optional, because a new session

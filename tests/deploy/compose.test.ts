@@ -64,7 +64,7 @@ describeWithDocker('docker compose up', () => {
     }
     const page = await site('/');
     expect(page.status).toBe(200);
-    expect(page.headers['set-cookie']?.[0]).toMatch(/^__Host-sid=.*; Secure/);
+    expect(page.headers['set-cookie']?.[0]).toMatch(/^__Host-[\w.-]+\.sid=.*; Secure/);
   });
 
   test.each(['nginx', 'app', 'redis'])('gives %s no rights, and bounds to all it uses', async (service) => {

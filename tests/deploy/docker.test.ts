@@ -81,7 +81,7 @@ describeWithDocker('the Docker image', () => {
       User: '1000:1000',
       Cmd: expect.arrayContaining(['node', 'dist/cluster.js']),
       Healthcheck: { Test: expect.arrayContaining(['CMD', 'node']) },
-      Labels: { 'org.opencontainers.image.title': 'express-production-starter' },
+      Labels: { 'org.opencontainers.image.title': 'app' },
     });
   });
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { sessionCookie } from '../../src/session.ts';
 import { AppHost, PASSWORD } from '../support/deploy/app-host.ts';
 import { ask } from '../support/deploy/ask.ts';
 import { Haproxy } from '../support/deploy/haproxy.ts';
@@ -239,7 +240,7 @@ describeWith(['haproxy', 'openssl', 'redis'], 'deploy/haproxy in front of two ap
 
   test('a session is valid on either host', async () => {
     const cookies = await logIn();
-    expect(cookies.map((cookie) => cookie.split('=', 1)[0])).toEqual(['__Host-sid']);
+    expect(cookies.map((cookie) => cookie.split('=', 1)[0])).toEqual([`__Host-${sessionCookie.name}`]);
     expect(await askedHosts(20, { Cookie: cookies.join('; ') })).toBe(2);
   });
 
@@ -254,7 +255,10 @@ describeWith(['haproxy', 'openssl', 'redis'], 'deploy/haproxy in front of two ap
     });
     await bothAre('UP');
     const cookies = await logIn();
-    expect(cookies.map((cookie) => cookie.split('=', 1)[0]).sort()).toEqual(['__Host-sid', 'app_host']);
+    expect(cookies.map((cookie) => cookie.split('=', 1)[0]).sort()).toEqual([
+      `__Host-${sessionCookie.name}`,
+      'app_host',
+    ]);
     expect(await askedHosts(20, { Cookie: cookies.join('; ') })).toBe(1);
   });
 

@@ -63,7 +63,7 @@ describe('a release', () => {
 
     test('with a manifest that tells the version, and the packages it was packed with', async () => {
       const manifest = JSON.parse(await readFile(join(release(NEW), 'manifest.json'), 'utf8')) as unknown;
-      expect(manifest).toMatchObject({ name: 'express-production-starter', version: NEW, node: '>=20.19' });
+      expect(manifest).toMatchObject({ name: 'app', version: NEW, node: '>=20.19' });
       const description = JSON.parse(await readFile(join(release(NEW), 'package.json'), 'utf8')) as object;
       expect(description).toMatchObject({ version: NEW });
       expect(description).not.toHaveProperty('devDependencies');

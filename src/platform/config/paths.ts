@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,3 +11,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export function projectPath(...parts: string[]): string {
   return join(ROOT, ...parts);
 }
+
+/** The app's name, as package.json has it: the default of what carries it, such as keys in Redis and cookies. */
+export const APP_NAME = (JSON.parse(readFileSync(projectPath('package.json'), 'utf8')) as { name: string })
+  .name;

@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import * as f from './fields.ts';
+import { APP_NAME } from './paths.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
 /** Prometheus' exporters have the ports around it. In development another is taken where this one is not free. */
@@ -41,7 +42,7 @@ export const platformSettings = {
   REDIS_URL: v.optional(f.parsed(parseRedisUrl)),
   REDIS_KEY_PREFIX: v.optional(
     v.pipe(v.string(), v.regex(/^[\w:.-]{1,64}$/, 'may have letters, digits and : . _ - only, 64 at most')),
-    'app:',
+    `${APP_NAME}:`,
   ),
   STORE: v.optional(f.oneOf(['redis', 'memory'])),
   CACHE_MAX_MB: f.integer({ min: 1, max: 16_384, default: 64 }),
@@ -101,7 +102,7 @@ export function complete(values: PlatformValues) {
     LOG_FORMAT: values.LOG_FORMAT ?? (isDevelopment ? 'pretty' : 'json'),
     // In development there is no proxy, and each restart is waited for.
     LINGER_SECONDS: values.LINGER_SECONDS ?? (isDevelopment ? 0 : 1),
-    CONTROL_SOCKET: values.CONTROL_SOCKET ?? join(tmpdir(), `app-${values.PORT}.sock`),
+    CONTROL_SOCKET: values.CONTROL_SOCKET ?? join(tmpdir(), `${APP_NAME}-${values.PORT}.sock`),
     DIAGNOSTICS_DIR: values.DIAGNOSTICS_DIR ?? tmpdir(),
   };
 }

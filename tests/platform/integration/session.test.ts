@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import request from 'supertest';
+import { sessionCookie } from '../../../src/session.ts';
 import { logIn } from '../../../src/platform/sessions/session.ts';
 import {
   PASSWORD,
@@ -17,7 +18,7 @@ const appWith = serveAccountEachTest();
 const SECURE = { SESSION_COOKIE_SECURE: 'on', TRUST_PROXY: '1' };
 const OVER_TLS = { 'X-Forwarded-Proto': 'https' };
 const secrets = (...letters: string[]) => letters.map((letter) => letter.repeat(40)).join();
-const SIGNED_ID = /^(?:__Host-)?sid=s%3A[\w-]{32}\.\S+$/;
+const SIGNED_ID = /^(?:__Host-)?[\w.-]+\.sid=s%3A[\w-]{32}\.\S+$/;
 
 describe('the cookie', () => {
   test('is HttpOnly, SameSite=Lax, for this host alone, and lasts for the idle time', async () => {
@@ -39,7 +40,7 @@ describe('the cookie', () => {
     const { url } = await appWith({ env: SECURE });
     const response = await fetch(`${url}/visits`, { headers: OVER_TLS });
     const attributes = response.headers.getSetCookie()[0]?.split('; ') ?? [];
-    expect(attributes[0]).toMatch(/^__Host-sid=/);
+    expect(attributes[0]).toMatch(/^__Host-[\w.-]+\.sid=/);
     expect(attributes).toEqual(expect.arrayContaining(['Secure', 'HttpOnly', 'SameSite=Lax', 'Path=/']));
     expect(attributes.join()).not.toContain('Domain');
   });
@@ -105,13 +106,13 @@ describe('the cookie', () => {
   });
 
   test.each([
-    ['is not signed', (cookie: string) => cookie.replace(/\..*/, '')],
+    ['is not signed', (cookie: string) => cookie.replace(/(=[^.]*)\..*/, '$1')],
     ['is signed wrong', (cookie: string) => `${cookie}x`],
     ['names another session', (cookie: string) => cookie.replace(/s%3A./, 's%3A_')],
-    ['is empty', () => 'sid='],
-    ['has a NUL', () => 'sid=s%3A%00.x'],
-    ['is a broken encoding', () => 'sid=s%3A%E0%A4%A'],
-    ['is long', () => `sid=s%3A${'a'.repeat(8000)}.x`],
+    ['is empty', () => `${sessionCookie.name}=`],
+    ['has a NUL', () => `${sessionCookie.name}=s%3A%00.x`],
+    ['is a broken encoding', () => `${sessionCookie.name}=s%3A%E0%A4%A`],
+    ['is long', () => `${sessionCookie.name}=s%3A${'a'.repeat(8000)}.x`],
   ])('that %s is as good as none', async (_name, change) => {
     const { url } = await appWith();
     const cookie = await logInAs(url);
@@ -162,7 +163,7 @@ describe('a session', () => {
     const out = await fetch(`${url}/api/session`, { method: 'DELETE', headers: { Cookie: cookie } });
     expect(out.status).toBe(204);
     expect(out.headers.getSetCookie()[0]).toMatch(
-      /^sid=; Path=\/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax$/,
+      /^[\w.-]+\.sid=; Path=\/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax$/,
     );
     expect((await get(`${url}/guarded`, cookie)).status).toBe(401);
   });

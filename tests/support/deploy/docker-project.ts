@@ -13,8 +13,8 @@ export const CANARY = 'canary-5f0c8e0f6a1d4a52';
 
 /** The images' names in tests, which leave those of docker-compose.yml alone. */
 export const IMAGES = {
-  app: 'express-production-starter-test',
-  nginx: 'express-production-starter-test-nginx',
+  app: 'app-test',
+  nginx: 'app-test-nginx',
 };
 
 /**
