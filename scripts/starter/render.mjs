@@ -1,0 +1,100 @@
+// Makes a clone's tree from the template's: without what the clone removed, under its names. It asks nothing, installs nothing
+// and does not look at git. The same tree and answers give the same result, and a second time changes nothing.
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { applyEdit } from './edits.mjs';
+import { filesIn, matching, readText, removeFile } from './files.mjs';
+import { GUIDE, guide } from './guide.mjs';
+import { PARTS, TEMPLATE_ONLY } from './manifest.mjs';
+import { rename, renamePath } from './names.mjs';
+import { lockFor, withoutEntries } from './packages.mjs';
+
+/**
+ * Renders a tree in place. What the manifest lists and the tree does not have is skipped, so it may be of an older template.
+ *
+ * @param folder - the tree: a checkout, or an unpacked template.
+ * @param answers - what `.starter.json` records: `name`, `domain`, and `without`, the names of removed parts.
+ * @param prettier - the package; by default the project's own, if it is installed.
+ * @returns the files that were deleted, moved and changed.
+ */
+export async function render(folder, answers, { prettier } = {}) {
+  const removed = PARTS.filter(({ name }) => answers.without?.includes(name));
+  const parts = [TEMPLATE_ONLY, ...removed];
+  const deleted = deleteFiles(folder, parts, answers);
+  const moved = moveFiles(folder, answers);
+  const changed = changeFiles(folder, parts, answers);
+  await format(folder, changed, prettier);
+  return { deleted, moved, changed: [...changed.keys()] };
+}
+
+/** Files that these parts consist of. */
+export function filesOf(folder, parts, answers = {}) {
+  const files = filesIn(folder);
+  const patterns = parts.flatMap((part) => part.delete ?? []);
+  const all = patterns.flatMap((one) => [one, renamePath(one, answers)]);
+  return [...new Set(all.flatMap((pattern) => matching(files, pattern)))];
+}
+
+function deleteFiles(folder, parts, answers) {
+  const files = filesOf(folder, parts, answers);
+  for (const file of files) removeFile(folder, file);
+  return files;
+}
+
+function moveFiles(folder, answers) {
+  const moves = filesIn(folder).map((file) => ({ from: file, to: renamePath(file, answers) }));
+  const needed = moves.filter(({ from, to }) => from !== to && !existsSync(join(folder, to)));
+  for (const { from, to } of needed) {
+    mkdirSync(dirname(join(folder, to)), { recursive: true });
+    renameSync(join(folder, from), join(folder, to));
+  }
+  return needed;
+}
+
+/** The edits of the parts, the names, the guide and the packages. @returns the new texts of the files that differ. */
+function changeFiles(folder, parts, answers) {
+  const changed = new Map();
+  const edits = parts.flatMap((part) => part.edits ?? []);
+  for (const file of filesIn(folder)) {
+    const text = readText(join(folder, file));
+    if (text === undefined || file === 'package-lock.json') continue;
+    const own = edits.filter((edit) => renamePath(edit.file, answers) === file);
+    const renamed = (part) => rename(part, file, answers);
+    let result = own.reduce((sofar, edit) => applyEdit(sofar, edit, renamed), text);
+    if (file === 'package.json') result = packageJson(result, parts);
+    //GUIDE
+    result = renamed(result);
+    if (result !== text) changed.set(file, result);
+  }
+  for (const [file, text] of changed) writeFileSync(join(folder, file), text);
+  if (changed.has('package.json')) writeLock(folder);
+  return changed;
+}
+
+function packageJson(text, parts) {
+  const description = parts.reduce((sofar, part) => withoutEntries(sofar, part), JSON.parse(text));
+  return `${JSON.stringify(description, undefined, 2)}\n`;
+}
+
+function writeLock(folder) {
+  const file = join(folder, 'package-lock.json');
+  if (!existsSync(file)) return;
+  const description = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const lock = lockFor(JSON.parse(readFileSync(file, 'utf8')), description);
+  writeFileSync(file, `${JSON.stringify(lock, undefined, 2)}\n`);
+}
+
+/** A name of another length moves line ends and the columns of tables. */
+async function format(folder, changed, given) {
+  const prettier = given ?? (await import('prettier').catch(() => undefined));
+  if (prettier === undefined) return;
+  const style = JSON.parse(readText(join(folder, '.prettierrc.json')) ?? '{}');
+  for (const [file, text] of changed) {
+    const { ignored, inferredParser } = await prettier.getFileInfo(join(folder, file), {
+      ignorePath: join(folder, '.prettierignore'),
+    });
+    if (ignored || inferredParser === null) continue;
+    const formatted = await prettier.format(text, { ...style, filepath: file });
+    if (formatted !== text) writeFileSync(join(folder, file), formatted);
+  }
+}
