@@ -28,12 +28,15 @@ import { tracing } from './platform/tracing/index.ts';
 import { sessionCookie, sessionFields } from './session.ts';
 import type { Toolkit } from './toolkit.ts';
 
+/** What is mounted, and what runs in the background; tests of the pipeline bring their own. */
+const content = { features, jobs };
+
 /**
  * The whole pipeline of a request, in order.
  *
  * @throws {ConfigError} when a feature finds its part of the configuration wrong.
  */
-export async function createApp(parts: AppParts<Config>): Promise<Express> {
+export async function createApp(parts: AppParts<Config>, yours = content): Promise<Express> {
   const { config, logger, lifecycle, stores } = parts;
   const files = staticFiles(projectPath('public'), { hashed: config.NODE_ENV !== 'development' });
   const app = settings(express(), config);
@@ -62,8 +65,9 @@ export async function createApp(parts: AppParts<Config>): Promise<Express> {
   if (config.CORS_ORIGINS.length > 0) app.use(cors({ origins: config.CORS_ORIGINS }));
   if (config.COMPRESSION) app.use(compress());
   const tools = toolkit(parts, (name) => files.url(name));
-  const opened = await features(app, tools);
-  for (const job of jobs(tools, opened)) parts.addJob(job);
+  // A feature may have something to open first.
+  const opened = await Promise.resolve(yours.features(app, tools));
+  for (const job of yours.jobs(tools, opened)) parts.addJob(job);
   // Behind the features: a look into the file system for each of their requests would cost more than they do.
   app.use(files.handler);
   app.use(notFound());

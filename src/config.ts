@@ -8,6 +8,7 @@ import { defineConfig } from './platform/config/index.ts';
  * docs/add-a-setting.md. A key's name is the same everywhere: in the environment, in `.env`, and as `config.KEY`.
  */
 const own = {
+  // ORDERS_PAGE_SIZE: integer({ min: 1, max: 500, default: 50 }),
   /** Who may log in: a JSON array of { id, name, passwordHash }, mostly given as USERS_FILE. */
   USERS: v.optional(users(), '[]'),
   /** The password of the user "demo", in development only; unset: one is generated and kept, and is in the log. */

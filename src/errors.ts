@@ -5,6 +5,7 @@ import { CodedError, defineErrors, type ProblemOptions } from './platform/http/i
  * rely on a code, so add new ones rather than renaming.
  */
 const ERRORS = defineErrors({
+  // SOLD_OUT: [409, 'The item is sold out'],
   LOGIN_FAILED: [401, 'Wrong user name or password'],
 });
 

@@ -10,6 +10,7 @@ export const sessionCookie: SessionCookie = { name: `${APP_NAME}.sid`, sameSite:
  * has none, and is JSON. A stored session that does not match is as good as none: its user has to log in again.
  */
 export const sessionFields = v.object({
+  // language: v.optional(v.picklist(['en', 'de'])),
   /** How often the start page was seen. */
   visits: v.optional(v.number()),
   /** The visitor's to-do list. */

@@ -4,22 +4,19 @@ import { account } from './account/index.ts';
 import { createUsers } from './account/users.ts';
 import { companies } from './companies/index.ts';
 import { openCompanies } from './companies/open.ts';
-import type { CompanyRepository } from './companies/repository.ts';
 import { demoForms } from './home/demo.ts';
 import { home } from './home/index.ts';
 import { todos } from './todos/index.ts';
 
 /** What features have opened, for the jobs. */
-export interface Opened {
-  readonly companies: CompanyRepository;
-}
+export type Opened = Awaited<ReturnType<typeof features>>;
 
 /**
  * The table of contents: every feature and where it is mounted. Add yours here; docs/add-a-route.md shows how.
  *
  * @param router - the app itself: a router between the two would cost each request a microsecond.
  */
-export async function features(router: IRouter, toolkit: Toolkit): Promise<Opened> {
+export async function features(router: IRouter, toolkit: Toolkit) {
   const users = createUsers(toolkit);
   router.use('/api/session', account(toolkit, users));
   router.use('/api/todos', todos(toolkit));

@@ -15,7 +15,7 @@ const DEMO = { name: 'demo', password: 'a password for tests' };
 
 /** The built app with this Redis behind it. */
 function startApp(redisUrl: string, env: Record<string, string> = {}): AppProcess {
-  return new AppProcess({ REDIS_URL: redisUrl, DEMO_PASSWORD: DEMO.password, ...env });
+  return new AppProcess({ REDIS_URL: redisUrl, ...env });
 }
 
 /** Logs in, and gives the cookie; undefined where that failed. */
@@ -47,11 +47,11 @@ async function useEverything(url: string): Promise<Record<string, number>> {
   return {
     home: await ask('/'),
     session: await ask('/api/session'),
-    list: await ask('/api/companies'),
-    one: await ask('/api/companies/7'),
-    csv: await ask('/api/companies.csv'),
-    change: await ask('/api/companies/7', { method: 'PATCH', body: '{"city":"Lima"}' }),
-    listAfterwards: await ask('/api/companies'),
+    list: await ask('/api/items'),
+    one: await ask('/api/items/7'),
+    csv: await ask('/api/items.csv'),
+    change: await ask('/api/items/7', { method: 'PATCH', body: '{"city":"Lima"}' }),
+    listAfterwards: await ask('/api/items'),
     logOut: await ask('/api/session', { method: 'DELETE' }),
   };
 }
@@ -198,7 +198,7 @@ describeWith(['redis', 'openssl'], 'Redis with the files of deploy/redis', () =>
     await master.end('SIGKILL');
     const statuses = new Set<number>();
     await until('the old session is read, and a new one written', async () => {
-      const publicRoute = await fetch(`${url}/api/companies/7`);
+      const publicRoute = await fetch(`${url}/api/items/7`);
       await publicRoute.text();
       statuses.add(publicRoute.status);
       return (await isLoggedIn(url, cookie)) && (await logIn(url)) !== undefined;

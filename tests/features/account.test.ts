@@ -7,12 +7,37 @@ import {
   get,
   logInAs,
   PASSWORD,
-  serveAccount,
+  serveAccount as serveWith,
   serveAccountEachTest,
   type AccountAppOptions,
 } from '../support/account-app.ts';
 
-const appWith = serveAccountEachTest();
+/** No password fits it: the tests' own check decides. */
+const HASH = `$scrypt$ln=13,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+const USERS = JSON.stringify(
+  ['ada', 'grace'].map((name) => ({ id: `id-${name}`, name, passwordHash: HASH })),
+);
+
+interface Options extends Pick<AccountAppOptions, 'env' | 'add'> {
+  readonly check?: (password: string) => Promise<boolean>;
+}
+
+/** The account feature, with a check of passwords without scrypt, which has tests of its own. */
+const optionsOf = ({ check = isPassword, env, add }: Options = {}): AccountAppOptions => ({
+  env: { USERS, ...env },
+  login: (toolkit) => {
+    const { config, logger } = toolkit;
+    return account(toolkit, createUsers({ config, logger, check }));
+  },
+  ...(add && { add }),
+});
+
+function isPassword(password: string): Promise<boolean> {
+  return Promise.resolve(password === PASSWORD);
+}
+
+const serveEach = serveAccountEachTest();
+const appWith = (options?: Options) => serveEach(optionsOf(options));
 
 const attempt = (url: string, name: string, password: string, headers: Record<string, string> = {}) =>
   request(url).post('/api/session').set(headers).send({ name, password });
@@ -173,11 +198,11 @@ describe('the limits on login', () => {
 });
 
 describe('a bad login is a 4xx problem and nothing worse', () => {
-  let served: Awaited<ReturnType<typeof serveAccount>>;
+  let served: Awaited<ReturnType<typeof serveWith>>;
   const check = jest.fn(() => Promise.resolve(true));
 
   beforeAll(async () => {
-    served = await serveAccount({ check });
+    served = await serveWith(optionsOf({ check }));
   });
 
   afterAll(async () => {

@@ -35,9 +35,9 @@ describe('README.zh-TW.md', () => {
     ['another address', '<http://localhost:3000>', '<http://localhost:3001>'],
     ['a heading of another level', '## Test it', '### Test it'],
     ['a heading less', '## Test it\n', ''],
-    ['a row less', /^\| `bench\/`.*\n/m, ''],
-    ['a column more', /^(\| `bench\/`.*)$/m, '$1 more |'],
-    ['other code in a table', '| `bench/`', '| `tests/`'],
+    ['a row less', /^\| `deploy\/`.*\n/m, ''],
+    ['a column more', /^(\| `deploy\/`.*)$/m, '$1 more |'],
+    ['other code in a table', '| `deploy/`', '| `tests/`'],
     ['an item of a list less', /^- \*\*A cache\*\*.*\n/m, ''],
     ['a paragraph more', '## Test it\n', '## Test it\n\nMore.\n'],
   ])('would differ with %s', (_difference, from, to) => {

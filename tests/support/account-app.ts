@@ -1,7 +1,6 @@
 import { afterEach } from '@jest/globals';
-import type { Express } from 'express';
-import { account } from '../../src/features/account/index.ts';
-import { createUsers } from '../../src/features/account/users.ts';
+import type { Express, Router } from 'express';
+import * as v from 'valibot';
 import { jsonBody } from '../../src/platform/http/middleware/body.ts';
 import { csrf } from '../../src/platform/sessions/csrf.ts';
 import { createRateLimiter } from '../../src/platform/http/middleware/rate-limit.ts';
@@ -19,31 +18,35 @@ import { createMetrics } from '../../src/platform/observability/metrics.ts';
 import { MemorySessions } from '../../src/platform/sessions/memory-sessions.ts';
 import { connectRedis } from '../../src/platform/redis/connection.ts';
 import { redisSessions } from '../../src/platform/sessions/redis-sessions.ts';
-import { sessionCookie, sessionFields } from '../../src/session.ts';
+import { sessionCookie } from '../../src/session.ts';
 import type { Stores } from '../../src/platform/stores/open.ts';
 import { inOrder } from '../../src/platform/http/middleware/in-order.ts';
 import { WebSockets } from '../../src/platform/websockets/websockets.ts';
 import { testConfig } from './config.ts';
 import { LogLines, serve } from './http.ts';
 import { until } from './until.ts';
+import { testLogin } from './whole-app.ts';
 
-/** The one password of these tests; checked without scrypt, which has tests of its own. */
+/** The one password of these tests. */
 export const PASSWORD = 'correct horse battery staple';
 
-/** No password fits it: the tests' own check decides. */
-const HASH = `$scrypt$ln=13,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+/** What these tests keep in a session. */
+const fields = v.object({ visits: v.optional(v.number()) });
 
-export const USERS = JSON.stringify(
-  ['ada', 'grace'].map((name) => ({ id: `id-${name}`, name, passwordHash: HASH })),
-);
+declare module 'express-session' {
+  interface SessionData {
+    visits?: number | undefined;
+  }
+}
 
 export interface AccountAppOptions {
   readonly env?: Record<string, string>;
   readonly now?: () => number;
-  readonly check?: (password: string, hash: string) => Promise<boolean>;
   /** Whether to wait until Redis is there. */
   readonly waitForRedis?: boolean;
   readonly cookie?: SessionCookie;
+  /** What is at /api/session. */
+  readonly login?: (toolkit: Toolkit) => Router;
   /** Further routes. */
   readonly add?: (app: Express, toolkit: Toolkit) => void;
 }
@@ -53,12 +56,12 @@ export interface AccountAppOptions {
 export async function serveAccount({
   env = {},
   now,
-  check = isPassword,
   waitForRedis = true,
   cookie = sessionCookie,
+  login = testLogin,
   add,
 }: AccountAppOptions = {}) {
-  const config = testConfig({ USERS, ...env });
+  const config = testConfig(env);
   const log = new LogLines();
   const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
   const redis = config.REDIS_URL ? connectRedis(config, logger) : undefined;
@@ -85,7 +88,7 @@ export async function serveAccount({
     stores,
     webSockets,
     json: jsonBody({ limitKb: config.BODY_LIMIT_KB }),
-    session: sessions({ storage, fields: sessionFields, cookie, config, logger, ...clock }),
+    session: sessions({ storage, fields, cookie, config, logger, ...clock }),
     requireUser: requireUser(),
     csrf: guard,
     webSocket: (accept) => inOrder(guard, webSockets.handler(accept)),
@@ -96,11 +99,10 @@ export async function serveAccount({
     addJob: () => undefined,
     onShutdown: () => undefined,
   };
-  const users = createUsers({ config, logger, check });
   const served = await serve((app) => {
     addRoutes(app, toolkit);
     add?.(app, toolkit);
-    app.use('/api/session', account(toolkit, users));
+    app.use('/api/session', login(toolkit));
   }, env);
   webSockets.attach(served.server);
   if (redis && waitForRedis) await until(() => redis.isUp());
@@ -139,10 +141,6 @@ export function serveAccountEachTest(): typeof serveAccount {
     started.push(served);
     return served;
   };
-}
-
-function isPassword(password: string): Promise<boolean> {
-  return Promise.resolve(password === PASSWORD);
 }
 
 /** Logs in and returns the Cookie header of later requests. */

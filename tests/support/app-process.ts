@@ -12,7 +12,10 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** The built application as a process of its own, with nothing of the test's environment but the PATH. */
+/**
+ * The built application as a process of its own, with features for tests (tests/fixtures/whole-app), and nothing of the
+ * test's environment but the PATH.
+ */
 export class AppProcess {
   readonly child: ChildProcess;
   stdout = '';
@@ -20,7 +23,7 @@ export class AppProcess {
 
   constructor(
     env: Record<string, string> = {},
-    { entry = 'dist/server.js', nodeArgs = [] as string[], ipc = false } = {},
+    { entry = 'tests/fixtures/whole-app/server.js', nodeArgs = [] as string[], ipc = false } = {},
   ) {
     this.child = spawn(process.execPath, [...nodeArgs, entry], {
       cwd: ROOT,

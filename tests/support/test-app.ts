@@ -5,6 +5,7 @@ import { openApp, type OpenApp } from '../../src/platform/lifecycle/index.ts';
 import { createLogger } from '../../src/platform/observability/logger.ts';
 import { testConfig } from './config.ts';
 import { LogLines } from './http.ts';
+import type { Content } from '../fixtures/whole-app/features.mjs';
 
 /** A whole app, with everything a test may want to look at. */
 export interface TestApp extends Pick<OpenApp, 'app' | 'lifecycle' | 'metrics' | 'stores'> {
@@ -15,12 +16,17 @@ export interface TestApp extends Pick<OpenApp, 'app' | 'lifecycle' | 'metrics' |
   close(): Promise<unknown>;
 }
 
-/** Makes the app as src/server.ts does, ready but not listening. `env` is added to the test configuration. */
-export async function createTestApp(env: Record<string, string> = {}): Promise<TestApp> {
+/**
+ * Makes the app as src/server.ts does, ready but not listening. `env` is added to the test configuration, and
+ * `content` stands in for your features and jobs.
+ */
+export async function createTestApp(env: Record<string, string> = {}, content?: Content): Promise<TestApp> {
   const config = testConfig({ LOG_LEVEL: 'info', ...env });
   const log = new LogLines();
   const logger = createLogger(config, log);
-  const opened = await openApp({ config, logger }, createApp, { processMetrics: false });
+  const opened = await openApp({ config, logger }, (parts) => createApp(parts, content), {
+    processMetrics: false,
+  });
   opened.lifecycle.markReady();
   return {
     ...opened,

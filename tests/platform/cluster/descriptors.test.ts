@@ -26,7 +26,7 @@ async function start(entry: string) {
   const env = await productionEnv(folder, { IDLE_MEMORY_SECONDS: '1' });
   const child = spawn(
     'sh',
-    ['-c', `ulimit -n ${DESCRIPTORS}; exec "$0" dist/${entry}.js`, process.execPath],
+    ['-c', `ulimit -n ${DESCRIPTORS}; exec "$0" tests/fixtures/whole-app/${entry}.js`, process.execPath],
     { env, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const ended = once(child, 'exit');
@@ -88,14 +88,14 @@ describe('without a descriptor left,', () => {
       let rounds = 0;
       await until('it has served on for a while', async () => {
         expect(await ask(port, '/livez', agent)).toBe(200);
-        expect(await ask(port, '/api/companies/1', agent)).toBe(200);
+        expect(await ask(port, '/api/items/1', agent)).toBe(200);
         expect([200, 503]).toContain(await ask(port, '/style.css', agent));
         expect(await ask(adminPort, '/metrics', adminAgent)).toBe(200);
         return ++rounds > 100;
       });
 
       free();
-      for (const path of ['/livez', '/api/companies/1', '/style.css']) {
+      for (const path of ['/livez', '/api/items/1', '/style.css']) {
         await until(`${path} is served again`, async () => (await ask(port, path)) === 200);
       }
       child.kill('SIGTERM');

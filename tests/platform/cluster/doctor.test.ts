@@ -108,9 +108,9 @@ describe('npm run doctor', () => {
   test('still reports when a KEY_FILE can not be looked at', async () => {
     await symlink('loop', copy.file('loop'));
     for (const file of ['loop', 'dist/server.js/x']) {
-      const { code, findings } = await examine({ ...PRODUCTION, USERS_FILE: copy.file(file) });
+      const { code, findings } = await examine({ ...PRODUCTION, LOG_LEVEL_FILE: copy.file(file) });
       expect(code).toBe(1);
-      expect(findings).toEqual([expect.stringMatching(/^error: config: USERS_FILE can't be read/)]);
+      expect(findings).toEqual([expect.stringMatching(/^error: config: LOG_LEVEL_FILE can't be read/)]);
     }
   });
 

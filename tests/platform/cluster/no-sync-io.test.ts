@@ -14,13 +14,13 @@ const READ = [
   '/readyz',
   '/style.css',
   '/favicon.svg',
-  '/api/companies',
-  '/api/companies?pageSize=5&sort=-founded',
-  '/api/companies?q=sao+paulo',
-  '/api/companies?page=0',
-  '/api/companies/71',
-  '/api/companies/71/logo',
-  '/api/companies.csv',
+  '/api/items',
+  '/api/items?pageSize=5&sort=-founded',
+  '/api/items?q=sao+paulo',
+  '/api/items?page=0',
+  '/api/items/71',
+  '/api/items/71/logo',
+  '/api/items.csv',
   `/api/search?params=${encodeURIComponent('{"country":"JP","foundedBefore":1940}')}`,
   '/api/session',
   '/no/such/path',
@@ -44,7 +44,7 @@ async function askEverything(url: string): Promise<void> {
     headers: { ...headers, cookie },
     body: JSON.stringify({ city: 'Kyoto' }),
   };
-  expect((await fetch(`${url}/api/companies/1`, change)).status).toBe(200);
+  expect((await fetch(`${url}/api/items/1`, change)).status).toBe(200);
   expect((await fetch(`${url}/api/session`, { headers: { cookie } })).status).toBe(200);
   expect((await fetch(`${url}/api/session`, { method: 'DELETE', headers: { cookie } })).status).toBe(204);
 }

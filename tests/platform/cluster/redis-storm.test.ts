@@ -17,10 +17,10 @@ const DEMO = { name: 'demo', password: 'a password for tests' };
 const VISIBLE_MS = 1000;
 
 const PATHS = [
-  '/api/companies?pageSize=1',
-  '/api/companies?pageSize=1&sort=id',
+  '/api/items?pageSize=1',
+  '/api/items?pageSize=1&sort=id',
   `/api/search?params=${encodeURIComponent('{"limit":1}')}`,
-  '/api/companies/1',
+  '/api/items/1',
 ];
 
 /** Numbers from 0 to 1, the same for the same seed. */
@@ -159,7 +159,7 @@ describeWithRedisServer('after the response to a change', () => {
 
   const change = async (storm: Storm, number: number) => {
     const by = instances[random() < 0.5 ? 0 : 1];
-    const response = await fetch(`${by.url}/api/companies/1`, {
+    const response = await fetch(`${by.url}/api/items/1`, {
       method: 'PATCH',
       headers: { cookie, 'content-type': 'application/json' },
       body: JSON.stringify({ city: `City ${number}` }),

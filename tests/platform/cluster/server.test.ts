@@ -81,9 +81,9 @@ describe('the built server', () => {
     const adminPort = await freePort();
     const app = start({ ADMIN_PORT: String(adminPort) });
     const url = await app.url();
-    await fetch(`${url}/api/companies/1`);
-    await fetch(`${url}/API/Companies/1`);
-    await fetch(`${url}/api/companies/none`);
+    await fetch(`${url}/api/items/1`);
+    await fetch(`${url}/API/Items/1`);
+    await fetch(`${url}/api/items/none`);
     await fetch(`${url}/made-up-${'x'.repeat(20)}`);
     expect((await fetch(`${url}/metrics`)).status).toBe(404);
     let metrics = '';
@@ -93,10 +93,10 @@ describe('the built server', () => {
       return metrics.includes('{method="GET",route="other",status="404"} 2');
     });
     expect(metrics).toContain(
-      'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="200"} 2',
+      'http_request_duration_seconds_count{method="GET",route="/api/items/:id",status="200"} 2',
     );
     expect(metrics).toContain(
-      'http_request_duration_seconds_count{method="GET",route="/api/companies/:id",status="400"} 1',
+      'http_request_duration_seconds_count{method="GET",route="/api/items/:id",status="400"} 1',
     );
     expect(metrics).toContain(
       'http_request_duration_seconds_count{method="GET",route="other",status="404"} 2',
@@ -162,9 +162,7 @@ describe('leaving', () => {
     const app = start();
     const url = await app.url();
     const count = 500;
-    await Promise.all(
-      Array.from({ length: count }, async () => (await fetch(`${url}/api/companies/1`)).text()),
-    );
+    await Promise.all(Array.from({ length: count }, async () => (await fetch(`${url}/api/items/1`)).text()));
     app.kill('SIGTERM');
     await app.exit();
     expect(app.log.filter(({ msg }) => msg === 'request')).toHaveLength(count);
@@ -173,7 +171,7 @@ describe('leaving', () => {
   test('a crash is logged in full, loses no line before it, and the exit is not zero', async () => {
     const app = start({}, { nodeArgs: ['--import', './tests/fixtures/crash-on-signal.mjs'] });
     const url = await app.url();
-    await (await fetch(`${url}/api/companies/1`)).text();
+    await (await fetch(`${url}/api/items/1`)).text();
     app.kill('SIGUSR2');
     expect((await app.exit()).code).toBe(1);
     expect(app.log.filter(({ msg }) => msg === 'request')).toHaveLength(1);
@@ -193,7 +191,7 @@ describe('a log on a full disk', () => {
       const port = await freePort();
       const full = openSync('/dev/full', 'w');
       const folder = await mkdtemp(join(tmpdir(), 'full-'));
-      const app = spawn(process.execPath, [`dist/${entry}.js`], {
+      const app = spawn(process.execPath, [`tests/fixtures/whole-app/${entry}.js`], {
         env: {
           PATH: process.env.PATH,
           HOST: '127.0.0.1',
@@ -218,7 +216,7 @@ describe('a log on a full disk', () => {
         // The first line was refused by now, and those of these requests are.
         for (let asked = 0; asked < 5; asked++) {
           await sleep(50);
-          expect((await fetch(`${url}/api/companies/1`)).status).toBe(200);
+          expect((await fetch(`${url}/api/items/1`)).status).toBe(200);
         }
         app.kill('SIGTERM');
         expect(await once(app, 'exit')).toEqual([0, null]);

@@ -195,33 +195,6 @@ test('a long TMPDIR, in which the control socket would be another, is refused', 
   expect(app.stderr).toMatch(/^config: CONTROL_SOCKET is a path of \d+ bytes.*\n$/);
 });
 
-test.each(ENTRIES)(
-  'a restart during development keeps the password of the user demo, and the login: %s',
-  async (entry) => {
-    const passwords: string[] = [];
-    let cookie = '';
-    const statuses: number[] = [];
-    for (let round = 0; round < 3; round++) {
-      const app = start({}, entry);
-      const { msg } = await app.logged(/^log in as "demo"/);
-      passwords.push(/password (\S+)/.exec(String(msg))?.[1] ?? '');
-      const session = `${await app.url()}/api/session`;
-      if (round === 0) {
-        const body = JSON.stringify({ name: 'demo', password: passwords[0] });
-        const headers = { 'Content-Type': 'application/json' };
-        const response = await fetch(session, { method: 'POST', headers, body });
-        cookie = response.headers.getSetCookie()[0]?.split(';', 1)[0] ?? '';
-      }
-      statuses.push((await fetch(session, { headers: { Cookie: cookie } })).status);
-      app.kill('SIGTERM');
-      await app.exit();
-    }
-    expect(passwords[0]).toMatch(/^[\w-]{16}$/);
-    expect(new Set(passwords).size).toBe(1);
-    expect(statuses).toEqual([200, 200, 200]);
-  },
-);
-
 test('several problems are one write: PM2 keeps only the first', async () => {
   await writeFile(
     copy.file('count.mjs'),

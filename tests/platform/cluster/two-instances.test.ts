@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { until } from '../../support/until.ts';
-import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
+import { DEMO, WHOLE_APP } from '../../support/whole-app.ts';
 import { describeWithRedis, type TestRedis } from '../../support/describe-redis.ts';
 import { createTestApp, type TestApp } from '../../support/test-app.ts';
 import { shortest, timed } from '../../support/timing.ts';
@@ -18,7 +18,7 @@ interface Instance extends TestApp {
 }
 
 async function startInstance(env: Record<string, string>): Promise<Instance> {
-  const made = await createTestApp(env);
+  const made = await createTestApp(env, WHOLE_APP);
   const logger = createLogger(made.config, made.log);
   const server = createHttpServer(made.app, made.config, logger).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -36,7 +36,6 @@ describeWithRedis('two instances on one Redis', (openRedis) => {
       REDIS_URL: redis.url,
       REDIS_KEY_PREFIX: `test-${randomUUID()}:`,
       SESSION_SECRETS: 'one secret for both instances, as in production',
-      USERS: DEMO_USERS,
     };
     [a, b] = [await startInstance(env), await startInstance(env)];
   });
@@ -77,24 +76,24 @@ describeWithRedis('two instances on one Redis', (openRedis) => {
   });
 
   test('see a change made through the other within a second, though both had the list cached', async () => {
-    const sector = async (instance: Instance) => {
-      const body = (await (await fetch(`${instance.url}/api/companies?pageSize=1&sort=name`)).json()) as {
-        items: { id: number; sector: string }[];
+    const city = async (instance: Instance) => {
+      const body = (await (await fetch(`${instance.url}/api/items?pageSize=1`)).json()) as {
+        items: { id: number; city: string }[];
       };
       return body.items[0];
     };
     const cookie = cookieOf(await logIn(a));
     let changes = 0;
     const seen = async () => {
-      const [before] = [await sector(a), await sector(b)];
+      const [before] = [await city(a), await city(b)];
       const changed = `Changed by a test ${++changes} times`;
-      const response = await fetch(`${a.url}/api/companies/${String(before?.id)}`, {
+      const response = await fetch(`${a.url}/api/items/${String(before?.id)}`, {
         method: 'PATCH',
         headers: { cookie, 'content-type': 'application/json' },
-        body: JSON.stringify({ sector: changed }),
+        body: JSON.stringify({ city: changed }),
       });
       expect(response.status).toBe(200);
-      const sees = async (instance: Instance) => (await sector(instance))?.sector === changed;
+      const sees = async (instance: Instance) => (await city(instance))?.city === changed;
       return timed(() => until(async () => (await sees(a)) && (await sees(b))));
     };
     expect(await shortest(1000, seen)).toBeLessThan(1000);

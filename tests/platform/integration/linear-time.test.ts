@@ -12,6 +12,7 @@ import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { toPlain } from '../../../src/platform/observability/plain.ts';
 import { redactText, redactUrl } from '../../../src/platform/observability/redact.ts';
 import { createTestApp, type TestApp } from '../../support/test-app.ts';
+import { WHOLE_APP } from '../../support/whole-app.ts';
 
 const SRC = fileURLToPath(new URL('../../../src', import.meta.url));
 
@@ -183,11 +184,10 @@ describe('the whole app takes linear time for', () => {
   let app: TestApp;
   let server: Server;
   beforeAll(async () => {
-    app = await createTestApp({
-      TRUST_PROXY: 'loopback',
-      CORS_ORIGINS: 'https://shop.example',
-      MAX_LOOP_DELAY_MS: '0',
-    });
+    app = await createTestApp(
+      { TRUST_PROXY: 'loopback', CORS_ORIGINS: 'https://shop.example', MAX_LOOP_DELAY_MS: '0' },
+      WHOLE_APP,
+    );
     server = createHttpServer(app.app, app.config, createLogger(app.config, app.log)).listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
@@ -226,11 +226,11 @@ describe('the whole app takes linear time for', () => {
     'X-Forwarded-Host',
     'X-Forwarded-Proto',
     'X-Request-Id',
-  ].map((name) => [`the header ${name}`, (text) => ask({ [name]: text }, '/api/companies')]);
+  ].map((name) => [`the header ${name}`, (text) => ask({ [name]: text }, '/api/items')]);
   const inUrl = (text: string) => text.replace(/[^\x21-\x7e]/g, encodeURIComponent);
   ways.push(
     ['a path', (text) => ask({}, `/${inUrl(text)}`)],
-    ['a query', (text) => ask({}, `/api/companies?q=${inUrl(text)}`)],
+    ['a query', (text) => ask({}, `/api/items?q=${inUrl(text)}`)],
   );
 
   async function timeOfRequest(send: () => Promise<void>): Promise<number> {

@@ -8,6 +8,7 @@ import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { testConfig } from '../../support/config.ts';
 import { LogLines, sendRaw, serve } from '../../support/http.ts';
 import { createTestApp } from '../../support/test-app.ts';
+import { WHOLE_APP } from '../../support/whole-app.ts';
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -196,21 +197,21 @@ describe('a target in absolute form', () => {
   });
 
   test('leads to every part of the app', async () => {
-    const { app, log, close } = await createTestApp();
+    const { app, log, close } = await createTestApp({}, WHOLE_APP);
     closing.push(close);
     const { port } = await listen(app);
     for (const [path, status] of Object.entries({
       '/livez': 200,
       '/readyz': 200,
       '/': 200,
-      '/api/companies/1': 200,
+      '/api/items/1': 200,
     })) {
       expect(await ask(port, `http://example.com${path}`)).toContain(`HTTP/1.1 ${status} `);
     }
     expect(await ask(port, 'http://example.com/none')).toContain('HTTP/1.1 404 ');
     await log.waitForLine(({ path }) => path === '/none');
     const requests = log.lines.filter(({ msg }) => msg === 'request');
-    expect(requests.map(({ path }) => path)).toEqual(['/', '/api/companies/1', '/none']);
+    expect(requests.map(({ path }) => path)).toEqual(['/', '/api/items/1', '/none']);
   });
 });
 
@@ -223,10 +224,10 @@ describe('the Host header', () => {
     ['missing', ''],
     ['that is none', 'Host: a@b\r\n'],
   ])('%s is a 400, wherever the request goes', async (_name, headers) => {
-    const { app, close } = await createTestApp();
+    const { app, close } = await createTestApp({}, WHOLE_APP);
     closing.push(close);
     const { port } = await listen(app);
-    for (const target of ['/', '/livez', '/readyz', '/style.css', '/none', '/api/companies']) {
+    for (const target of ['/', '/livez', '/readyz', '/style.css', '/none', '/api/items']) {
       const response = await sendRaw(port, `GET ${target} HTTP/1.1\r\n${headers}Connection: close\r\n\r\n`);
       expect([target, response.slice(0, 12)]).toEqual([target, 'HTTP/1.1 400']);
     }
@@ -235,7 +236,7 @@ describe('the Host header', () => {
   });
 
   test('need not be there in HTTP/1.0, where probes send none', async () => {
-    const { app, close } = await createTestApp();
+    const { app, close } = await createTestApp({}, WHOLE_APP);
     closing.push(close);
     const { port } = await listen(app);
     expect(await sendRaw(port, 'GET /livez HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /);

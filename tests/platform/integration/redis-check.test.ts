@@ -9,10 +9,13 @@ import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { until } from '../../support/until.ts';
 import { testConfig } from '../../support/config.ts';
-import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
+import { DEMO, WHOLE_APP } from '../../support/whole-app.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { freePort, RedisServer } from '../../support/redis-server.ts';
 import { createTestApp } from '../../support/test-app.ts';
+
+/** Of our keys and channels. */
+const PREFIX = testConfig().REDIS_KEY_PREFIX;
 
 const closing: (() => unknown)[] = [];
 
@@ -22,7 +25,7 @@ afterEach(async () => {
 
 /** The whole app on this Redis, listening. */
 async function start(redisUrl: string, env: Record<string, string> = {}) {
-  const made = await createTestApp({ REDIS_URL: redisUrl, USERS: DEMO_USERS, ...env });
+  const made = await createTestApp({ REDIS_URL: redisUrl, ...env }, WHOLE_APP);
   closing.push(made.close);
   const server = createHttpServer(made.app, made.config, createLogger(made.config, made.log)).listen(
     0,
@@ -80,7 +83,7 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
       expect(app.logged(code).length).toBeGreaterThan(0);
       const before = await admin.dbsize();
       expect((await app.logIn()).status).toBe(503);
-      expect(await app.status('/api/companies')).toBe(200);
+      expect(await app.status('/api/items')).toBe(200);
       expect(await admin.dbsize()).toBe(before);
     };
 
@@ -119,13 +122,13 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
 
   test.each([
     ['no keys of ours', ['+@all', '~other:*', '&*'], /^SET, GET, EVAL, DEL: NOPERM$/],
-    ['our keys for reading only', ['+@all', '%R~app:*', '&*'], /^SET, EVAL, DEL: NOPERM$/],
-    ['our keys for writing only', ['+@all', '%W~app:*', '&*'], /NOPERM$/],
-    ['no scripts', ['+@all', '-eval', '~app:*', '&*'], /^EVAL: NOPERM$/],
-    ['no deleting', ['+@all', '-del', '~app:*', '&*'], /^DEL: NOPERM$/],
+    ['our keys for reading only', ['+@all', `%R~${PREFIX}*`, '&*'], /^SET, EVAL, DEL: NOPERM$/],
+    ['our keys for writing only', ['+@all', `%W~${PREFIX}*`, '&*'], /NOPERM$/],
+    ['no scripts', ['+@all', '-eval', `~${PREFIX}*`, '&*'], /^EVAL: NOPERM$/],
+    ['no deleting', ['+@all', '-del', `~${PREFIX}*`, '&*'], /^DEL: NOPERM$/],
     [
       'reading commands only',
-      ['+@read', '+@connection', '+@pubsub', '+info', '~app:*', '&*'],
+      ['+@read', '+@connection', '+@pubsub', '+info', `~${PREFIX}*`, '&*'],
       /^SET, EVAL, DEL: NOPERM$/,
     ],
   ])(
@@ -138,9 +141,9 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
         reason: expect.stringMatching(reason),
       });
       expect(app.logged(/NOPERM/)).toHaveLength(1);
-      expect(await app.status('/api/companies')).toBe(200);
+      expect(await app.status('/api/items')).toBe(200);
       expect((await app.logIn()).status).toBe(503);
-      await admin.acl('SETUSER', 'limited', '+@all', '~app:*');
+      await admin.acl('SETUSER', 'limited', '+@all', `~${PREFIX}*`);
       await until(async () => (await app.readyz()).status === 'ready');
       expect((await app.logIn()).status).toBe(201);
     },
@@ -154,7 +157,7 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
   ])(
     'a user with rights on %s: sessions and data work, and /readyz says what does not',
     async (_what, rules, reason) => {
-      const url = await user('channels', '+@all', '~app:*', ...rules);
+      const url = await user('channels', '+@all', `~${PREFIX}*`, ...rules);
       const app = await start(url);
       await until(async () => reason.test(String((await app.readyz()).reason)));
       expect(await app.readyz()).toMatchObject({ status: 'degraded', store: 'up' });
@@ -165,14 +168,14 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
       const problems = await checkRedis(testConfig({ REDIS_URL: url }));
       expect(problems).not.toHaveLength(0);
       for (const problem of problems) expect(problem).toMatch(/(?:PUBLISH|SUBSCRIBE) of our .*NOPERM/);
-      await admin.acl('SETUSER', 'channels', '+@all', 'resetchannels', '&app:*');
+      await admin.acl('SETUSER', 'channels', '+@all', 'resetchannels', `&${PREFIX}*`);
       await until(async () => (await app.readyz()).status === 'ready');
       expect(await checkRedis(testConfig({ REDIS_URL: url }))).toEqual([]);
     },
   );
 
   test('rights that are taken away while connected are noticed with the first refusal', async () => {
-    const app = await start(await user('revoked', '+@all', '~app:*', '&*'));
+    const app = await start(await user('revoked', '+@all', `~${PREFIX}*`, '&*'));
     const { cookie } = await app.logIn();
     expect(await app.readyz()).toEqual({ status: 'ready', store: 'up' });
     await admin.acl('SETUSER', 'revoked', 'resetkeys', '~other:*');
@@ -180,7 +183,7 @@ describeWithRedisServer('what REDIS_URL asks for', () => {
       await app.status('/api/session', cookie);
       return (await app.readyz()).store === 'down';
     });
-    await admin.acl('SETUSER', 'revoked', '~app:*');
+    await admin.acl('SETUSER', 'revoked', `~${PREFIX}*`);
     await until(async () => (await app.status('/api/session', cookie)) === 200);
     expect(await app.readyz()).toEqual({ status: 'ready', store: 'up' });
   });

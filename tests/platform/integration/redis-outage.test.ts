@@ -6,20 +6,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createHttpServer } from '../../../src/platform/http/server.ts';
 import { createLogger } from '../../../src/platform/observability/logger.ts';
 import { until } from '../../support/until.ts';
-import { DEMO, DEMO_USERS } from '../../support/demo-user.ts';
+import { DEMO, WHOLE_APP } from '../../support/whole-app.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { createTestApp, type TestApp } from '../../support/test-app.ts';
 
-const PUBLIC = [
-  '/',
-  '/api/companies',
-  '/api/companies/1',
-  '/api/companies/1/logo',
-  '/api/companies.csv',
-  '/livez',
-  '/readyz',
-];
+const PUBLIC = ['/', '/api/items', '/api/items/1', '/api/items.csv', '/livez', '/readyz'];
 
 describeWithRedisServer('while Redis is away', () => {
   let redis: RedisServer;
@@ -34,7 +26,7 @@ describeWithRedisServer('while Redis is away', () => {
   afterAll(() => redis.stop());
 
   beforeEach(async () => {
-    made = await createTestApp({ REDIS_URL: redis.url, USERS: DEMO_USERS });
+    made = await createTestApp({ REDIS_URL: redis.url }, WHOLE_APP);
     server = createHttpServer(made.app, made.config, createLogger(made.config, made.log)).listen(
       0,
       '127.0.0.1',
@@ -99,7 +91,7 @@ describeWithRedisServer('while Redis is away', () => {
 
     test('the log has one line for each change, not one for each request', async () => {
       await takeAway();
-      for (let round = 0; round < 30; round++) await ask('/api/companies/1');
+      for (let round = 0; round < 30; round++) await ask('/api/items/1');
       // A Redis that hangs is given up with the first command it does not answer.
       await made.log.waitForLine(
         ({ msg, role }) => role === 'commands' && String(msg).includes('redis is down'),

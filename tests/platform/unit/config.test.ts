@@ -60,15 +60,14 @@ describe('without any variable', () => {
 
 describe('the secrets of development', () => {
   const secretsOf = (file: string, env: Record<string, string> = {}) => {
-    const { SESSION_SECRETS, DEMO_PASSWORD } = loadConfig(env, noFile, file);
-    return { SESSION_SECRETS, DEMO_PASSWORD };
+    const { SESSION_SECRETS } = loadConfig(env, noFile, file);
+    return { SESSION_SECRETS };
   };
 
   test('are kept in a file that only its owner reads', async () => {
     const file = join(directory, 'new', 'folder', 'secrets.json');
     const first = secretsOf(file);
     expect(first.SESSION_SECRETS[0]?.length).toBeGreaterThanOrEqual(32);
-    expect(first.DEMO_PASSWORD).toMatch(/^[\w-]{16}$/);
     expect(secretsOf(file)).toEqual(first);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
@@ -90,13 +89,13 @@ describe('the secrets of development', () => {
 
   test.each([production, { NODE_ENV: 'test' }])('are for development alone: no file with %j', async (env) => {
     const file = join(directory, 'none.json');
-    expect(secretsOf(file, env).DEMO_PASSWORD).toBeUndefined();
+    secretsOf(file, { SESSION_SECRETS: secret, ...env });
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 
   test('give way to those that are given', () => {
-    const given = { SESSION_SECRETS: secret, DEMO_PASSWORD: 'open sesame' };
-    expect(secretsOf(join(directory, 'other.json'), given)).toEqual({ ...given, SESSION_SECRETS: [secret] });
+    const given = { SESSION_SECRETS: secret };
+    expect(secretsOf(join(directory, 'other.json'), given)).toEqual({ SESSION_SECRETS: [secret] });
   });
 });
 
@@ -315,10 +314,6 @@ describe('production', () => {
       const random = randomBytes(24).toString(encoding);
       expect(problemsOf({ ...production, SESSION_SECRETS: random })).toEqual([]);
     }
-  });
-
-  test('refuses a password for the demo user', () => {
-    expect(problemsOf({ ...production, DEMO_PASSWORD: 'long enough' })).toHaveLength(1);
   });
 
   test('a wrong REDIS_URL is one problem, not also a missing one', () => {

@@ -12,7 +12,15 @@ const run = promisify(execFile);
 const CHECK = join(ROOT, 'tests/support/docs/check-snippets.mjs');
 
 /** The part of the project that a snippet may use, and the rules for it. */
-const COPIED = ['src', 'tests/support', 'package.json', 'tsconfig.json', 'eslint.config.mjs', 'data'];
+const COPIED = [
+  'src',
+  'tests/support',
+  'tests/fixtures',
+  'package.json',
+  'tsconfig.json',
+  'eslint.config.mjs',
+  'data',
+];
 
 /** `// src/features/home/index.ts`, or with `, below: LINE` or `, in place of: LINE` where the snippet goes into it. */
 const HEADER = /^\/\/ (?<file>[\w./-]+\.ts)(?:, (?<where>below|in place of): (?<line>.+))?\n/;
