@@ -8,8 +8,8 @@ const plain = (line) => line.trim().replaceAll(/\s+/g, ' ');
  * Makes one change. Lines are compared as `same` has them, so that they are found under the name of a clone, too.
  *
  * - `lines`: removes these lines, wherever they are.
- * - `from`, `to`: removes a block, from the first line like `from` to the next like `to`, both included. Without `to`, it ends
- *   in front of the next empty line.
+ * - `from`, `to`: removes a block, from the first line like `from` to the next like `to` with the same indentation, both
+ *   included, and the empty line behind it. Without `to`, it ends in front of the next empty line.
  * - `rows`: removes a table's rows with this text in their first column.
  * - `replace`: puts the second text in place of the first.
  *
@@ -44,9 +44,13 @@ function isRow(line, cells, rename) {
 
 function withoutBlock(lines, { from, to }, rename) {
   const isLike = (line, text) => plain(line) === plain(text) || plain(line) === plain(rename(text));
+  const indentation = (line) => line.length - line.trimStart().length;
   const start = lines.findIndex((line) => isLike(line, from));
   if (start < 0) return lines;
-  const length = lines.slice(start).findIndex((line) => (to === undefined ? line === '' : isLike(line, to)));
+  const isEnd = (line) =>
+    to === undefined ? line === '' : isLike(line, to) && indentation(line) === indentation(lines[start]);
+  const length = lines.slice(start).findIndex(isEnd);
   if (length < 0) return lines;
-  return [...lines.slice(0, start), ...lines.slice(start + length + (to === undefined ? 0 : 1))];
+  const end = start + length + (to === undefined ? 0 : 1);
+  return [...lines.slice(0, start), ...lines.slice(lines[end] === '' && to !== undefined ? end + 1 : end)];
 }

@@ -1,10 +1,8 @@
 // What can be removed from a clone: per part its files, its lines in files of others, its packages and scripts. `npm run init`
 // and docs/remove-what-you-dont-need.md are made from this. How an edit is written: edits.mjs.
 
-/** A line of `.ci/run` and a row of docs/add-a-test.md: the step of a suite. */
 const PRACTICES = 'docs/practices.md';
 const DEPLOY = 'deploy/README.md';
-const BUDGET = 'tests/project/timeout-budget.test.ts';
 
 /** Removes a piece of a list within a line. */
 const without = (file, ...pieces) => pieces.map((piece) => ({ file, replace: [piece, ''] }));
@@ -12,12 +10,7 @@ const without = (file, ...pieces) => pieces.map((piece) => ({ file, replace: [pi
 /** The template's own tests and limits, which a clone does not need. */
 export const TEMPLATE_ONLY = {
   name: 'template',
-  delete: [
-    'tests/template/',
-    'jest.template.config.mjs',
-    'scripts/size.mjs',
-    'tests/project/size.test.ts',
-  ],
+  delete: ['tests/template/', 'jest.template.config.mjs', 'scripts/size.mjs', 'tests/project/size.test.ts'],
   scripts: ['test:template', 'size'],
   edits: [
     { file: '.ci/run', lines: ["step 'test:template' npm run test:template"] },
@@ -43,17 +36,27 @@ const EXAMPLES = [
           "router.use('/api', companies(toolkit, repository));",
         ],
       },
-      { file: 'src/features/index.ts', replace: ['export async function features(', 'export function features('] },
+      {
+        file: 'src/features/index.ts',
+        replace: ['export async function features(', 'export function features('],
+      },
       { file: 'src/features/index.ts', replace: ['return { companies: repository };', 'return {};'] },
+      {
+        file: 'src/features/index.ts',
+        replace: ['Opened = Awaited<ReturnType<typeof features>>;', 'Opened = object;'],
+      },
       { file: 'Dockerfile', lines: ['COPY data data', 'COPY --from=build /app/data data'] },
-      ...without('Dockerfile', ' data scripts\n'.slice(0, 5)),
+      {
+        file: 'Dockerfile',
+        replace: ['RUN chmod -R a+rX dist public data scripts', 'RUN chmod -R a+rX dist public scripts'],
+      },
       { file: '.dockerignore', lines: ['!data'] },
       { file: '.prettierignore', lines: ['data/companies.json'] },
       { file: 'scripts/package.mjs', lines: ["'data',"] },
       ...without('tests/support/app-copy.ts', "'data', "),
       ...without('tests/support/cluster/releases.ts', "'data', "),
       ...without('tests/support/deploy/releases.ts', "'data', "),
-      ...without('tests/support/docs/snippets.ts', ", 'data'"),
+      { file: 'tests/support/docs/snippets.ts', lines: ["'data',"] },
       ...without('tests/support/deploy/docker-project.ts', "'data/.env', "),
       ...without('bench/lib/app-under-test.mjs', "'data', "),
       { file: 'tests/project/docs.test.ts', lines: ["'data',"] },
@@ -76,11 +79,14 @@ const EXAMPLES = [
     needs: ['companies'],
     delete: ['tests/features/jobs.test.ts'],
     edits: [
-      { file: 'src/jobs/index.ts', lines: ["import { cachedCompanies } from '../features/companies/search.ts';"] },
+      {
+        file: 'src/jobs/index.ts',
+        lines: ["import { cachedCompanies } from '../features/companies/search.ts';"],
+      },
       {
         file: 'src/jobs/index.ts',
         from: '// More often than the companies get stale: no search has to wait for them.',
-        to: "{ name: 'refresh-companies', every: 30, run: () => cachedCompanies(opened.companies, toolkit.stores.cache) },",
+        to: '},',
       },
     ],
   },
@@ -133,7 +139,10 @@ const EXAMPLES = [
       { file: 'src/errors.ts', lines: ["LOGIN_FAILED: [401, 'Wrong user name or password'],"] },
       {
         file: 'src/config.ts',
-        lines: ["import { randomBytes } from 'node:crypto';", "import { users } from './features/account/users-setting.ts';"],
+        lines: [
+          "import { randomBytes } from 'node:crypto';",
+          "import { users } from './features/account/users-setting.ts';",
+        ],
       },
       {
         file: 'src/config.ts',
@@ -153,6 +162,23 @@ const EXAMPLES = [
         from: '# Who may log in: a JSON array of { "id", "name", "passwordHash" }. `npm run hash-password` prints a hash.',
       },
       ...without('Dockerfile', ' /app/scripts/hash-password.mjs'),
+      { file: 'deploy/docker/README.md', rows: ['who may log in'] },
+      {
+        file: 'deploy/kubernetes/README.md',
+        from: 'Who may log in: a hash comes from `docker run --rm -it registry.example.com/app:1.0.0 node scripts/hash-password.mjs`; put',
+      },
+      {
+        file: 'docs/protect-a-route.md',
+        from: '**Choose who may log in**: `USERS` is JSON, usually in a file that `USERS_FILE` names. `npm run -s hash-password` prints a hash:',
+        to: 'For users in a database, write your own `UserDirectory` ([users.ts](../src/features/account/users.ts)): one function.',
+      },
+      {
+        file: 'docs/add-a-test.md',
+        replace: [
+          '- **Log in** to your own features as `DEMO` with `USERS: DEMO_USERS` (`tests/support/demo-user.ts`): its password costs 10 ms to check,\n  not 200.\n',
+          '',
+        ],
+      },
     ],
   },
   {
@@ -172,4 +198,417 @@ const EXAMPLES = [
   },
 ];
 
-export const PARTS = [...EXAMPLES];
+/** The rows of all tables that have one per target. */
+const rows = (...names) => [
+  { file: PRACTICES, rows: names },
+  { file: 'docs/change-the-timeouts.md', rows: names },
+];
+
+/** An item of the list of targets in both READMEs. */
+const listed = (name) => [...without('README.md', ` ${name},`), ...without('README.zh-TW.md', `${name}、`)];
+
+const TARGETS = [
+  {
+    name: 'docker',
+    about: 'the image and Compose',
+    needs: ['nginx', 'redis'],
+    delete: [
+      'deploy/docker/',
+      'Dockerfile',
+      '.dockerignore',
+      'docker-compose.yml',
+      'tests/deploy/docker.test.ts',
+      'tests/deploy/compose.test.ts',
+      'tests/support/deploy/docker*.ts',
+      'tests/lab/docker.sh',
+    ],
+    edits: [
+      ...rows('Docker', 'Compose'),
+      ...listed('Docker'),
+      ...listed('Compose'),
+      ...without('README.md', ' `docker compose up` works as it is;'),
+      ...without('README.zh-TW.md', '`docker compose up` 不必修改就能使用；'),
+      ...without('tests/project/line-ends.test.ts', "'deploy/docker/nginx.sh', "),
+      { file: 'tests/project/line-ends.test.ts', lines: ["'Dockerfile',"] },
+      ...without('tests/project/docs.test.ts', '|deploy\\/docker\\/app\\.env'),
+      ...without(DEPLOY, ', or `docker compose up` ([docker](docker))'),
+      {
+        file: DEPLOY,
+        lines: [
+          'tests/lab/docker.sh setup         # a Docker engine with Compose; systemd.sh the same for a booted systemd',
+        ],
+      },
+      ...without(DEPLOY, 'tests/lab/docker.sh down; '),
+      {
+        file: 'deploy/redis/README.md',
+        lines: ['Docker Compose does all of this for you ([../docker](../docker/README.md)).'],
+      },
+      {
+        file: 'docs/releases.md',
+        lines: ['- **In a container** the image is the release: see [deploy/docker](../deploy/docker).'],
+      },
+      ...without('docs/tune.md', '; the Docker image\nhas it from its build'),
+      {
+        file: 'docs/operations.md',
+        replace: ['Only systemd, Docker or Upstart is', 'Only systemd or Upstart is'],
+      },
+      { file: '.ci/run', replace: ['for lab in docker systemd; do', 'for lab in systemd; do'] },
+      { file: '.ci/run', replace: ["'set up Docker and systemd'", "'set up systemd'"] },
+      { file: '.ci/run', replace: ['# A Docker engine and a booted', '# A booted'] },
+      { file: '.ci/run', lines: ['tests/lab/docker.sh setup'] },
+    ],
+  },
+  {
+    name: 'kubernetes',
+    about: 'the manifests for Kubernetes (kustomize)',
+    needs: ['docker'],
+    delete: [
+      'deploy/kubernetes/',
+      'tests/deploy/kubernetes*.test.ts',
+      'tests/support/deploy/kubernetes/',
+      'tests/lab/kubernetes/',
+    ],
+    edits: [
+      ...rows('Kubernetes'),
+      { file: DEPLOY, rows: ['`registry.example.com/app`', '`traefik`', '`monitoring`'] },
+      { file: DEPLOY, replace: ['All of them but Kubernetes run', 'All of them run'] },
+      { file: 'docs/operations.md', replace: ['PM2 and Kubernetes supervise', 'PM2 supervises'] },
+      {
+        file: 'scripts/package.mjs',
+        replace: [', and so are the secrets that deploy/kubernetes keeps beside its files.', '.'],
+      },
+      {
+        file: 'deploy/prometheus/prometheus.yml',
+        from: '# In Kubernetes without the Prometheus Operator: each pod by its address, which it accepts, from the Service of',
+        to: '# dns_sd_configs: [{ names: [app-metrics.app.svc], type: A, port: 9464 }]',
+      },
+    ],
+  },
+  {
+    name: 'prometheus',
+    about: 'scraping, alerts and a dashboard for Prometheus',
+    delete: ['deploy/prometheus/', 'tests/deploy/prometheus.test.ts', 'tests/support/deploy/prometheus.ts'],
+    edits: [
+      { file: DEPLOY, lines: ['## What watches it'] },
+      {
+        file: DEPLOY,
+        lines: [
+          '[prometheus](prometheus): scraping, alerts with what to do for each, and a dashboard for Grafana.',
+        ],
+      },
+      { file: DEPLOY, rows: ['`git.example.com/app`'] },
+      {
+        file: 'docs/monitor.md',
+        from: '[deploy/prometheus](../deploy/prometheus/README.md) has the scrape configuration, recording rules, alerts and a dashboard for all of',
+      },
+      { file: 'docs/monitor.md', lines: ['## Set alerts'] },
+      {
+        file: 'docs/operations.md',
+        replace: [
+          'One paragraph per alert of [deploy/prometheus](../deploy/prometheus/README.md): what it means, where to look, what to do.',
+          'One paragraph per alert that you may set: what it means, where to look, what to do.',
+        ],
+      },
+      ...without(
+        'deploy/kubernetes/components/service-monitor/service-monitor.yaml',
+        ', as in deploy/prometheus/prometheus.yml',
+      ),
+      {
+        file: 'deploy/kubernetes/components/service-monitor/service-monitor.yaml',
+        lines: ['# As in deploy/prometheus/prometheus.yml, whose rules look at windows of 5 minutes.'],
+      },
+      ...without(
+        'deploy/kubernetes/README.md',
+        '; [../prometheus](../prometheus/README.md) has the rules and alerts',
+      ),
+      ...without('.ci/run', ' \\\n    prometheus prometheus-alertmanager prometheus-blackbox-exporter'),
+    ],
+  },
+  {
+    name: 'nginx',
+    about: 'nginx, as the proxy in front',
+    delete: ['deploy/nginx/', 'tests/deploy/nginx*.test.ts', 'tests/support/deploy/nginx.ts'],
+    edits: [
+      ...rows('nginx'),
+      ...listed('nginx'),
+      { file: PRACTICES, rows: ['Use a reverse proxy'] },
+      {
+        file: DEPLOY,
+        rows: ['`/etc/nginx`', '`/var/cache/nginx`', '`/var/log/nginx`', '`/run/nginx.pid`'],
+      },
+      { file: DEPLOY, replace: ['[nginx](nginx) or [HAProxy]', '[HAProxy]'] },
+      ...without(DEPLOY, ' nginx also caches and serves files;'),
+      ...without('docs/change-the-timeouts.md', ' `proxy_read_timeout` in `deploy/nginx/app/proxy.conf`,'),
+      {
+        file: 'docs/change-the-session.md',
+        replace: ['The caches of nginx and Varnish in', 'The cache of Varnish in'],
+      },
+      ...without(
+        'src/platform/http/middleware/static.ts',
+        ' deploy/nginx/app/static.conf has a pattern like it.',
+      ),
+    ],
+  },
+  {
+    name: 'haproxy',
+    about: 'HAProxy, as the load balancer in front',
+    delete: ['deploy/haproxy/', 'tests/deploy/haproxy.test.ts', 'tests/support/deploy/haproxy.ts'],
+    edits: [
+      ...rows('HAProxy'),
+      ...listed('HAProxy'),
+      { file: DEPLOY, rows: ['`/etc/haproxy`', '`/var/lib/haproxy`', '`/run/haproxy`'] },
+      { file: DEPLOY, replace: [' or [HAProxy](haproxy) is', ' is'] },
+      { file: DEPLOY, replace: ['serves files; HAProxy checks its hosts more closely.', 'serves files.'] },
+      ...without('docs/change-the-timeouts.md', ' `timeout server` in `deploy/haproxy/haproxy.cfg`,'),
+      { file: '.ci/run', replace: [' haproxy varnish', ' varnish'] },
+    ],
+  },
+  {
+    name: 'varnish',
+    about: 'Varnish, as a shared cache',
+    delete: ['deploy/varnish/', 'tests/deploy/varnish.test.ts', 'tests/support/deploy/varnish.ts'],
+    edits: [
+      ...rows('Varnish'),
+      ...listed('Varnish'),
+      { file: 'README.md', replace: [', Varnish and\n  Redis.', ' and\n  Redis.'] },
+      { file: 'README.zh-TW.md', replace: ['、Varnish 與', ' 與'] },
+      { file: DEPLOY, rows: ['`/etc/varnish`'] },
+      {
+        file: DEPLOY,
+        replace: [
+          ' [Varnish](varnish) goes between\nthe edge and the app, if you need a shared cache that can be purged. Behind',
+          ' Behind',
+        ],
+      },
+      ...without('docs/change-the-timeouts.md', ',\n`first_byte_timeout` in `deploy/varnish/default.vcl`'),
+      {
+        file: 'docs/change-the-session.md',
+        replace: ['The caches of nginx and Varnish in', 'The cache of nginx in'],
+      },
+      { file: '.ci/run', replace: [' haproxy varnish', ' haproxy'] },
+    ],
+  },
+  {
+    name: 'redis',
+    about: 'the files of a Redis server: memory, users, TLS, Sentinel, Cluster',
+    delete: [
+      'deploy/redis/',
+      'tests/deploy/redis.test.ts',
+      'tests/support/deploy/redis.ts',
+      'tests/support/deploy/redis-pressure.ts',
+    ],
+    edits: [
+      { file: PRACTICES, rows: ['Redis'] },
+      { file: DEPLOY, rows: ['`/etc/redis`', '`/var/lib/redis`', '`SENTINEL_PASSWORD`'] },
+      ...without('README.md', ' and\n  Redis'),
+      ...without('README.zh-TW.md', ' 與 Redis'),
+      {
+        file: 'deploy/kubernetes/components/redis/redis.conf',
+        lines: ['# The reasons are in deploy/redis/redis.conf.'],
+      },
+    ],
+  },
+  {
+    name: 'pm2',
+    about: 'PM2, alone and under systemd or Upstart',
+    delete: [
+      'deploy/pm2/',
+      'ecosystem.config.js',
+      'deploy/systemd/app-pm2.service',
+      'deploy/upstart/app-pm2.conf',
+      'tests/deploy/pm2.test.ts',
+    ],
+    edits: [
+      ...rows('PM2'),
+      ...listed('PM2'),
+      { file: 'README.md', replace: ['): PM2, systemd', '): systemd'] },
+      ...without(
+        'README.md',
+        ' `pm2 start ecosystem.config.js` builds first, and names the settings it\n  needs;',
+      ),
+      ...without('README.zh-TW.md', '`pm2 start ecosystem.config.js` 會先建置，並列出它需要的設定；'),
+      { file: 'README.zh-TW.md', replace: ['）：PM2、', '）：'] },
+      ...without(PRACTICES, '[ecosystem.config.js](../ecosystem.config.js) for PM2; '),
+      { file: PRACTICES, replace: ['[pm2.test.ts](../tests/deploy/pm2.test.ts), ', ''] },
+      ...without(
+        'docs/releases.md',
+        'PM2: pm2 reload app · ',
+        ' (not with PM2: see [its README](../deploy/pm2/README.md))',
+      ),
+      ...without('docs/releases.md', ', files of PM2'),
+      { file: 'docs/releases.md', replace: ['the cluster, PM2, Forever', 'the cluster, Forever'] },
+      ...without(DEPLOY, ", PM2's own files"),
+      {
+        file: 'docs/monitor.md',
+        from: 'Under PM2 there is no primary: each process serves its own metrics at `ADMIN_PORT` plus its instance number (9464, 9465 …).',
+      },
+      {
+        file: 'deploy/systemd/README.md',
+        from: '`app-pm2.service` runs PM2 as the service, with the app under it, for hosts that use PM2 already',
+      },
+      {
+        file: 'deploy/upstart/README.md',
+        replace: [
+          '- **`app-pm2.conf`** runs PM2 as the job, with the app under it. New code and settings:\n  `sudo -u app PM2_HOME=/var/lib/app/pm2 pm2 reload app`. `reload app-pm2` does nothing; on Upstart 1.4 and 1.5, where its stanza\n  must be deleted, it ends PM2 and refuses clients. A bad configuration fails after two to three minutes.\n',
+          '',
+        ],
+      },
+      ...without(
+        'deploy/docker/README.md',
+        "- **No PM2 in the container.** The app's own primary restarts workers, and Docker restarts the container.\n",
+      ),
+      { file: 'scripts/package.mjs', lines: ["'ecosystem.config.js',"] },
+      ...without('tests/support/deploy/releases.ts', ", 'ecosystem.config.js'"),
+      ...without('tests/deploy/release.test.ts', " 'ecosystem.config.js',"),
+      { file: 'tests/deploy/systemd.test.ts', replace: [", 'app-pm2.service'];", '];'] },
+      ...without('tests/deploy/systemd.test.ts', ", 'app-pm2.service'"),
+      {
+        file: 'tests/deploy/systemd.test.ts',
+        lines: [
+          'await installPm2(machine, pm2Commands);',
+          '// Its unit is installed by those who use PM2.',
+          "await machine.in('cp', '/srv/app/current/deploy/systemd/app-pm2.service', '/etc/systemd/system/');",
+        ],
+      },
+      {
+        file: 'tests/deploy/systemd.test.ts',
+        from: "describe('with PM2 as the service', () => {",
+        to: '});',
+      },
+      {
+        file: 'tests/deploy/systemd.test.ts',
+        from: 'async function installPm2(machine: SystemdMachine, bin: string): Promise<void> {',
+        to: '}',
+      },
+      {
+        file: 'tests/deploy/systemd.test.ts',
+        replace: ["'systemd', (pm2Commands) => {", "'systemd', () => {"],
+      },
+    ],
+  },
+  {
+    name: 'forever',
+    about: 'Forever',
+    delete: ['deploy/forever/', 'tests/deploy/forever.test.ts'],
+    edits: [
+      ...rows('Forever'),
+      ...without('docs/releases.md', ' · Forever: npm run ctl -- reload'),
+      { file: 'docs/releases.md', replace: [', Forever and a booted', ' and a booted'] },
+    ],
+  },
+  {
+    name: 'strongloop-pm',
+    about: 'the page for those who come from StrongLoop PM',
+    delete: ['deploy/strongloop-pm/', 'tests/deploy/strongloop-pm.test.ts'],
+    edits: [],
+  },
+  {
+    name: 'systemd',
+    about: 'the units for systemd, and the tests in a booted one',
+    delete: [
+      'deploy/systemd/',
+      'tests/deploy/systemd.test.ts',
+      'tests/support/deploy/systemd.ts',
+      'tests/support/deploy/documented.ts',
+      'tests/lab/systemd.sh',
+    ],
+    edits: [
+      ...rows('systemd'),
+      ...listed('systemd'),
+      { file: 'docs/releases.md', replace: [' and a booted systemd:', ':'] },
+      { file: 'docs/releases.md', replace: [' With\n  `app.socket` no client is refused.', ''] },
+      ...without(
+        'docs/operations.md',
+        " With systemd's socket activation\n(deploy/systemd) a restart refuses no connection either.",
+      ),
+      { file: 'deploy/pm2/README.md', replace: ['; on boot: deploy/systemd/app-pm2.service', ''] },
+      {
+        file: 'docs/change-the-timeouts.md',
+        replace: ['the lines of `app-pm2.service`, `app-pm2.conf`', 'the lines of `app-pm2.conf`'],
+      },
+      { file: DEPLOY, replace: ['; alone or as a systemd service', ''] },
+      ...without(DEPLOY, '; tests/lab/systemd.sh down', '; systemd.sh the same for a booted systemd'),
+      { file: DEPLOY, lines: ['tests/lab/systemd.sh setup'] },
+      { file: '.ci/run', replace: ['for lab in docker systemd; do', 'for lab in docker; do'] },
+      { file: '.ci/run', replace: ["'set up Docker and systemd'", "'set up Docker'"] },
+      { file: '.ci/run', replace: ['# A Docker engine and a booted systemd', '# A Docker engine'] },
+      { file: '.ci/run', lines: ['tests/lab/systemd.sh setup'] },
+    ],
+  },
+  {
+    name: 'upstart',
+    about: 'the jobs for Upstart',
+    delete: ['deploy/upstart/', 'tests/deploy/upstart.test.ts'],
+    edits: [
+      ...rows('Upstart'),
+      ...listed('Upstart'),
+      ...without('docs/releases.md', ' · Upstart: reload app'),
+      {
+        file: 'docs/change-the-timeouts.md',
+        replace: ['the lines of `app-pm2.service`, `app-pm2.conf`', 'the lines of `app-pm2.service`'],
+      },
+      { file: 'docs/operations.md', replace: ['Docker or Upstart is needed', 'or Docker is needed'] },
+      {
+        file: 'tests/deploy/pm2.test.ts',
+        from: "test('pm2-runtime loses nothing when it gets the reload signal of the Upstart job', async () => {",
+        to: '}, 180_000);',
+      },
+    ],
+  },
+];
+
+const REST = [
+  {
+    name: 'bench',
+    about: 'the benchmark',
+    delete: ['bench/', 'tests/scripts/bench*.test.ts', 'docs/performance.md', 'docs/performance.svg'],
+    scripts: ['bench', 'soak'],
+    edits: [
+      { file: 'README.md', rows: ['`bench/`'] },
+      { file: 'README.zh-TW.md', rows: ['`bench/`'] },
+      {
+        file: 'docs/add-a-test.md',
+        replace: ['the build, `npm run dev` and the benchmark', 'the build and `npm run dev`'],
+      },
+      { file: 'tests/project/docs.test.ts', lines: ["'bench',"] },
+    ],
+  },
+  {
+    name: 'soak',
+    about: 'the long tests of many reloads',
+    delete: ['tests/soak/', 'jest.soak.config.mjs'],
+    scripts: ['test:soak'],
+    edits: [
+      { file: 'docs/add-a-test.md', rows: ['`npm run test:soak`'] },
+      ...without('docs/add-a-test.md', ', `tests/soak/`'),
+      ...without(PRACTICES, ', `npm run test:soak`'),
+      ...without('package.json', ' && npm run test:soak'),
+      { file: '.ci/run', lines: ["step 'test:soak (short)' env RELOADS=5 npm run test:soak"] },
+      {
+        file: 'docs/tune.md',
+        replace: [
+          ' `npm run test:soak` checks that for 200 reloads, and reloads 25 times under\n200,000 requests, none of which may be lost; `RELOADS=5` makes it shorter.',
+          '',
+        ],
+      },
+    ],
+  },
+  {
+    name: 'readme-zh-tw',
+    about: 'the README in Chinese',
+    delete: ['README.zh-TW.md', 'tests/project/readme-translation.test.ts', 'tests/support/docs/outline.ts'],
+    edits: [
+      {
+        file: 'README.md',
+        from: 'English · [繁體中文](README.zh-TW.md)',
+        to: 'English · [繁體中文](README.zh-TW.md)',
+      },
+    ],
+  },
+];
+
+/**
+ * The parts, in the order in which init asks for them. `needs` names parts without which one does not work;
+ * `target` marks what --keep chooses from.
+ */
+export const PARTS = [...EXAMPLES, ...TARGETS.map((part) => ({ ...part, target: true })), ...REST];

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { applyEdit } from './edits.mjs';
 import { filesIn, matching, readText, removeFile } from './files.mjs';
 import { GUIDE, guide } from './guide.mjs';
+import { withoutDeadLinks } from './links.mjs';
 import { PARTS, TEMPLATE_ONLY } from './manifest.mjs';
 import { rename, renamePath } from './names.mjs';
 import { lockFor, withoutEntries } from './packages.mjs';
@@ -55,6 +56,7 @@ function moveFiles(folder, answers) {
 function changeFiles(folder, parts, answers) {
   const changed = new Map();
   const edits = parts.flatMap((part) => part.edits ?? []);
+  const isGone = goneWith(parts, answers);
   for (const file of filesIn(folder)) {
     const text = readText(join(folder, file));
     if (text === undefined || file === 'package-lock.json') continue;
@@ -62,13 +64,21 @@ function changeFiles(folder, parts, answers) {
     const renamed = (part) => rename(part, file, answers);
     let result = own.reduce((sofar, edit) => applyEdit(sofar, edit, renamed), text);
     if (file === 'package.json') result = packageJson(result, parts);
-    //GUIDE
+    if (file === GUIDE) result = guide(answers);
     result = renamed(result);
+    if (file.endsWith('.md')) result = withoutDeadLinks(result, file, isGone);
     if (result !== text) changed.set(file, result);
   }
   for (const [file, text] of changed) writeFileSync(join(folder, file), text);
   if (changed.has('package.json')) writeLock(folder);
   return changed;
+}
+
+/** Whether a file or folder belongs to a removed part. */
+function goneWith(parts, answers) {
+  const patterns = parts.flatMap((part) => part.delete ?? []);
+  const all = patterns.flatMap((one) => [one, renamePath(one, answers)]);
+  return (path) => all.some((one) => matching([path, `${path}/`], one).length > 0);
 }
 
 function packageJson(text, parts) {

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { describeWithNpm } from '../support/deploy/npm-program.ts';
 import { isRunning, PRODUCTION } from '../support/deploy/pm2.ts';
+import { WorkFolder } from '../support/deploy/render.ts';
 import { copyRelease, linkCurrent } from '../support/deploy/releases.ts';
-import { repositoryPath, WorkFolder } from '../support/deploy/render.ts';
 import { startSlowUpload } from '../support/deploy/slow-upload.ts';
 import { until } from '../support/deploy/until.ts';
 import { allAnswered, Visitors } from '../support/deploy/visitors.ts';
@@ -125,18 +125,5 @@ describeWithNpm('forever@4.0.3', 'Forever', (bin) => {
     await sleep(2000);
     const errors = await readFile(folder.join('err.log'), 'utf8');
     expect(errors.match(/config: PORT /g)).toHaveLength(1);
-  });
-});
-
-describe('the table of StrongLoop PM', () => {
-  const readme = async () => readFile(repositoryPath('deploy/strongloop-pm/README.md'), 'utf8');
-
-  test('names only commands of `npm run ctl` that there are', async () => {
-    const usage = await readFile(repositoryPath('src/platform/supervisor/ctl.ts'), 'utf8');
-    const named = [...(await readme()).matchAll(/npm run ctl -- ([\w-]+)/g)].map(
-      ([, command]) => command ?? '',
-    );
-    expect(named.length).toBeGreaterThan(5);
-    expect(named.filter((command) => !usage.includes(`ctl -- ${command} `))).toEqual([]);
   });
 });

@@ -18,14 +18,14 @@ describe('error codes of an app', () => {
 
   test('are checked by the compiler, and keep their status, title and details', () => {
     // @ts-expect-error -- a misspelt code
-    expect(() => new HttpError('LOGIN_FAILD')).toThrow(TypeError);
-    const error = new HttpError('LOGIN_FAILED', { detail: 'Try again.', headers: { 'Retry-After': '1' } });
+    expect(() => new HttpError('NOT_FOUNT')).toThrow(TypeError);
+    const error = new HttpError('LOGIN_REQUIRED', { detail: 'Try again.', headers: { 'Retry-After': '1' } });
     expect(normalizeError(error)).toBe(error);
     expect(error).toBeInstanceOf(CodedError);
     expect(error).toMatchObject({
-      code: 'LOGIN_FAILED',
+      code: 'LOGIN_REQUIRED',
       status: 401,
-      title: 'Wrong user name or password',
+      title: 'Log in first',
       message: 'Try again.',
       headers: { 'Retry-After': '1' },
     });

@@ -26,7 +26,7 @@ export async function pressure(redis: DeployedRedis) {
     await redis.admin.config('SET', 'maxmemory', '16mb');
     await times(ANSWERS, async (number) => {
       const answer = `${number} `.padEnd(ANSWER_BYTES, 'x');
-      // As long as this template keeps its responses: src/features/companies/index.ts.
+      // As long as this template keeps its responses.
       await cache.wrap(`answer ${number}`, { ttl: 60, stale: 300, tags: ['answers'] }, () => answer);
     });
     await until('Redis evicts', async () => (await evicted()) > 0);

@@ -22,7 +22,7 @@ const COPIED = [
   'data',
 ];
 
-/** `// src/features/home/index.ts`, or with `, below: LINE` or `, in place of: LINE` where the snippet goes into it. */
+/** `// src/app.ts`, or with `, below: LINE` or `, in place of: LINE` where the snippet goes into it. */
 const HEADER = /^\/\/ (?<file>[\w./-]+\.ts)(?:, (?<where>below|in place of): (?<line>.+))?\n/;
 
 /** A snippet of TypeScript, with the file that its first line names. */
