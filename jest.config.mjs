@@ -9,7 +9,13 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/tests/platform/cluster/', '/tests/scripts/', '/tests/soak/', '/tests/deploy/'],
+  testPathIgnorePatterns: [
+    '/tests/platform/cluster/',
+    '/tests/scripts/',
+    '/tests/template/',
+    '/tests/soak/',
+    '/tests/deploy/',
+  ],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

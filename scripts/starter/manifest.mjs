@@ -10,13 +10,29 @@ const without = (file, ...pieces) => pieces.map((piece) => ({ file, replace: [pi
 /** The template's own tests and limits, which a clone does not need. */
 export const TEMPLATE_ONLY = {
   name: 'template',
-  delete: ['tests/template/', 'jest.template.config.mjs', 'scripts/size.mjs', 'tests/project/size.test.ts'],
+  delete: [
+    'tests/template/',
+    'jest.template.config.mjs',
+    'tests/support/template-copy.ts',
+    'scripts/size.mjs',
+    'tests/project/size.test.ts',
+  ],
   scripts: ['test:template', 'size'],
   edits: [
     { file: '.ci/run', lines: ["step 'test:template' npm run test:template"] },
     { file: 'docs/add-a-test.md', rows: ['`npm run test:template`'] },
     ...without('package.json', ' && npm run test:template'),
-    ...without('jest.config.mjs', "\n    '/tests/template/',", ", '/tests/template/'"),
+    { file: 'jest.config.mjs', lines: ["'/tests/template/',"] },
+    {
+      file: 'README.md',
+      from: '## Make it yours',
+      to: '[The parts](docs/remove-what-you-dont-need.md) can be removed later, too.',
+    },
+    {
+      file: 'README.zh-TW.md',
+      from: '## 改成您的專案',
+      to: '這個指令把範本的名稱換成您的名稱，包括套件、systemd 單元、映像、Redis 的鍵、cookie 與文件；移除您不要的部分以及相關的測試與文件；並產生含有新密鑰的 `.env`。執行之前會先列出要做的事。不加選項時會逐項詢問。[各個部分](docs/remove-what-you-dont-need.md)也可以之後再移除。',
+    },
   ],
 };
 
@@ -198,11 +214,9 @@ const EXAMPLES = [
   },
 ];
 
-/** The rows of all tables that have one per target. */
-const rows = (...names) => [
-  { file: PRACTICES, rows: names },
-  { file: 'docs/change-the-timeouts.md', rows: names },
-];
+/** The rows of a target: where its test is, and what to change for a longer drain. */
+const practice = (...names) => ({ file: PRACTICES, rows: names });
+const stop = (...names) => ({ file: 'docs/change-the-timeouts.md', rows: names });
 
 /** An item of the list of targets in both READMEs. */
 const listed = (name) => [...without('README.md', ` ${name},`), ...without('README.zh-TW.md', `${name}、`)];
@@ -223,7 +237,8 @@ const TARGETS = [
       'tests/lab/docker.sh',
     ],
     edits: [
-      ...rows('Docker', 'Compose'),
+      practice('Docker', 'Compose'),
+      stop('Docker'),
       ...listed('Docker'),
       ...listed('Compose'),
       ...without('README.md', ' `docker compose up` works as it is;'),
@@ -269,7 +284,7 @@ const TARGETS = [
       'tests/lab/kubernetes/',
     ],
     edits: [
-      ...rows('Kubernetes'),
+      stop('Kubernetes'),
       { file: DEPLOY, rows: ['`registry.example.com/app`', '`traefik`', '`monitoring`'] },
       { file: DEPLOY, replace: ['All of them but Kubernetes run', 'All of them run'] },
       { file: 'docs/operations.md', replace: ['PM2 and Kubernetes supervise', 'PM2 supervises'] },
@@ -329,7 +344,7 @@ const TARGETS = [
     about: 'nginx, as the proxy in front',
     delete: ['deploy/nginx/', 'tests/deploy/nginx*.test.ts', 'tests/support/deploy/nginx.ts'],
     edits: [
-      ...rows('nginx'),
+      practice('nginx'),
       ...listed('nginx'),
       { file: PRACTICES, rows: ['Use a reverse proxy'] },
       {
@@ -354,7 +369,7 @@ const TARGETS = [
     about: 'HAProxy, as the load balancer in front',
     delete: ['deploy/haproxy/', 'tests/deploy/haproxy.test.ts', 'tests/support/deploy/haproxy.ts'],
     edits: [
-      ...rows('HAProxy'),
+      practice('HAProxy'),
       ...listed('HAProxy'),
       { file: DEPLOY, rows: ['`/etc/haproxy`', '`/var/lib/haproxy`', '`/run/haproxy`'] },
       { file: DEPLOY, replace: [' or [HAProxy](haproxy) is', ' is'] },
@@ -368,8 +383,7 @@ const TARGETS = [
     about: 'Varnish, as a shared cache',
     delete: ['deploy/varnish/', 'tests/deploy/varnish.test.ts', 'tests/support/deploy/varnish.ts'],
     edits: [
-      ...rows('Varnish'),
-      ...listed('Varnish'),
+      practice('Varnish'),
       { file: 'README.md', replace: [', Varnish and\n  Redis.', ' and\n  Redis.'] },
       { file: 'README.zh-TW.md', replace: ['、Varnish 與', ' 與'] },
       { file: DEPLOY, rows: ['`/etc/varnish`'] },
@@ -398,7 +412,7 @@ const TARGETS = [
       'tests/support/deploy/redis-pressure.ts',
     ],
     edits: [
-      { file: PRACTICES, rows: ['Redis'] },
+      practice('Redis'),
       { file: DEPLOY, rows: ['`/etc/redis`', '`/var/lib/redis`', '`SENTINEL_PASSWORD`'] },
       ...without('README.md', ' and\n  Redis'),
       ...without('README.zh-TW.md', ' 與 Redis'),
@@ -419,7 +433,8 @@ const TARGETS = [
       'tests/deploy/pm2.test.ts',
     ],
     edits: [
-      ...rows('PM2'),
+      practice('PM2'),
+      stop('PM2'),
       ...listed('PM2'),
       { file: 'README.md', replace: ['): PM2, systemd', '): systemd'] },
       ...without(
@@ -491,7 +506,7 @@ const TARGETS = [
     about: 'Forever',
     delete: ['deploy/forever/', 'tests/deploy/forever.test.ts'],
     edits: [
-      ...rows('Forever'),
+      practice('Forever'),
       ...without('docs/releases.md', ' · Forever: npm run ctl -- reload'),
       { file: 'docs/releases.md', replace: [', Forever and a booted', ' and a booted'] },
     ],
@@ -513,7 +528,8 @@ const TARGETS = [
       'tests/lab/systemd.sh',
     ],
     edits: [
-      ...rows('systemd'),
+      practice('systemd'),
+      stop('systemd'),
       ...listed('systemd'),
       { file: 'docs/releases.md', replace: [' and a booted systemd:', ':'] },
       { file: 'docs/releases.md', replace: [' With\n  `app.socket` no client is refused.', ''] },
@@ -540,7 +556,8 @@ const TARGETS = [
     about: 'the jobs for Upstart',
     delete: ['deploy/upstart/', 'tests/deploy/upstart.test.ts'],
     edits: [
-      ...rows('Upstart'),
+      practice('Upstart'),
+      stop('Upstart'),
       ...listed('Upstart'),
       ...without('docs/releases.md', ' · Upstart: reload app'),
       {
@@ -551,7 +568,7 @@ const TARGETS = [
       {
         file: 'tests/deploy/pm2.test.ts',
         from: "test('pm2-runtime loses nothing when it gets the reload signal of the Upstart job', async () => {",
-        to: '}, 180_000);',
+        to: '}, 90_000);',
       },
     ],
   },
@@ -584,6 +601,7 @@ const REST = [
       ...without(PRACTICES, ', `npm run test:soak`'),
       ...without('package.json', ' && npm run test:soak'),
       { file: '.ci/run', lines: ["step 'test:soak (short)' env RELOADS=5 npm run test:soak"] },
+      { file: 'jest.config.mjs', lines: ["'/tests/soak/',"] },
       {
         file: 'docs/tune.md',
         replace: [

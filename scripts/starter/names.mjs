@@ -68,7 +68,7 @@ const RULES = [
   { in: /^deploy\/systemd\//, find: /(?<==)app(?=$|:)/gm },
   // Commands, users and tables of the documents.
   {
-    in: /^(?:deploy|docs)\/|^ecosystem/,
+    in: /^(?:deploy|docs|tests\/(?:deploy|lab))\/|^ecosystem/,
     find: /(?<=\b(?:systemctl(?: -?[\w-]+)+|pm2 \w+|slc ctl [\w-]+|reload|restart|start|stop|started|status|security|edit|reset-failed|journalctl -u|forever stop) )app(?![\w.:-])/g,
   },
   {
@@ -115,14 +115,24 @@ export function rename(text, file, { name = TEMPLATE.name, domain = TEMPLATE.dom
     if (files.test(file)) result = result.replace(find, to({ name }));
   }
   for (const { in: files, find } of hasName ? RULES : []) {
-    if (files.test(file)) result = result.replace(find, name);
+    if (files.test(file)) {
+      result = result.replace(find, (found, at, whole) => (isPartOf(name, whole, at) ? found : name));
+    }
   }
   if (domain === TEMPLATE.domain || !INSTALLED.test(file)) return result;
   const escaped = domain.replaceAll('.', '\\.');
   return result.replaceAll(/\bexample\.com\b/g, domain).replaceAll(/\bexample\\\.com\b/g, escaped);
 }
 
+/** Whether an "app" belongs to the name that was put there before: of "my-app", for example. */
+function isPartOf(name, text, at) {
+  const places = [...name.matchAll(/app/g)].map(({ index }) => at - index);
+  return places.some((place) => place >= 0 && text.startsWith(name, place));
+}
+
 /** Where a file of the template is in a clone. */
 export function renamePath(file, { name = TEMPLATE.name }) {
-  return file.replace(/^(deploy\/(?:systemd|upstart)\/)app(?=[.-])/, `$1${name}`);
+  return file.replace(/(?<=^deploy\/(?:systemd|upstart)\/)app(?=[.-])/, (found, at) =>
+    isPartOf(name, file, at) ? found : name,
+  );
 }

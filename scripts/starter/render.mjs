@@ -23,8 +23,9 @@ export async function render(folder, answers, { prettier } = {}) {
   const parts = [TEMPLATE_ONLY, ...removed];
   const deleted = deleteFiles(folder, parts, answers);
   const moved = moveFiles(folder, answers);
-  const changed = changeFiles(folder, parts, answers);
-  await format(folder, changed, prettier);
+  const changed = await formatted(folder, changedTexts(folder, parts, answers), prettier);
+  for (const [file, text] of changed) writeFileSync(join(folder, file), text);
+  if (changed.has('package.json')) writeLock(folder);
   return { deleted, moved, changed: [...changed.keys()] };
 }
 
@@ -53,7 +54,7 @@ function moveFiles(folder, answers) {
 }
 
 /** The edits of the parts, the names, the guide and the packages. @returns the new texts of the files that differ. */
-function changeFiles(folder, parts, answers) {
+function changedTexts(folder, parts, answers) {
   const changed = new Map();
   const edits = parts.flatMap((part) => part.edits ?? []);
   const isGone = goneWith(parts, answers);
@@ -69,8 +70,6 @@ function changeFiles(folder, parts, answers) {
     if (file.endsWith('.md')) result = withoutDeadLinks(result, file, isGone);
     if (result !== text) changed.set(file, result);
   }
-  for (const [file, text] of changed) writeFileSync(join(folder, file), text);
-  if (changed.has('package.json')) writeLock(folder);
   return changed;
 }
 
@@ -94,17 +93,18 @@ function writeLock(folder) {
   writeFileSync(file, `${JSON.stringify(lock, undefined, 2)}\n`);
 }
 
-/** A name of another length moves line ends and the columns of tables. */
-async function format(folder, changed, given) {
+/** The texts as Prettier has them, because a name of another length moves line ends and columns; only those that still differ. */
+async function formatted(folder, texts, given) {
   const prettier = given ?? (await import('prettier').catch(() => undefined));
-  if (prettier === undefined) return;
+  if (prettier === undefined) return texts;
   const style = JSON.parse(readText(join(folder, '.prettierrc.json')) ?? '{}');
-  for (const [file, text] of changed) {
-    const { ignored, inferredParser } = await prettier.getFileInfo(join(folder, file), {
-      ignorePath: join(folder, '.prettierignore'),
-    });
-    if (ignored || inferredParser === null) continue;
-    const formatted = await prettier.format(text, { ...style, filepath: file });
-    if (formatted !== text) writeFileSync(join(folder, file), formatted);
+  const ignorePath = join(folder, '.prettierignore');
+  const result = new Map();
+  for (const [file, text] of texts) {
+    const { ignored, inferredParser } = await prettier.getFileInfo(join(folder, file), { ignorePath });
+    const isKnown = !ignored && inferredParser !== null;
+    const final = isKnown ? await prettier.format(text, { ...style, filepath: file }) : text;
+    if (final !== readText(join(folder, file))) result.set(file, final);
   }
+  return result;
 }

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { TemplateCopy } from '../support/template-copy.ts';
+
+let copy: TemplateCopy;
+beforeEach(async () => {
+  copy = await TemplateCopy.create();
+});
+afterEach(() => copy.remove());
+
+const read = (file: string) => readFile(copy.file(file), 'utf8');
+const EXAMPLES = 'companies,home,jobs';
+
+describe('npm run init', () => {
+  test('gives everything the name, and leaves a tree that is formatted and compiles', async () => {
+    const { code, output } = await copy.init(
+      'acme-shop',
+      '--domain',
+      'acme.example',
+      '--without',
+      `${EXAMPLES},kubernetes,forever`,
+      '--yes',
+    );
+    expect([code, output]).toEqual([0, expect.stringContaining('This becomes acme-shop (acme.example).')]);
+    const record = JSON.parse(await read('.starter.json')) as object;
+    expect(record).toMatchObject({
+      name: 'acme-shop',
+      domain: 'acme.example',
+      without: ['companies', 'jobs', 'home', 'kubernetes', 'forever'],
+      template: { commit: (await copy.git('rev-parse', 'HEAD')).trim(), version: expect.any(String) },
+    });
+    expect(JSON.parse(await read('package.json'))).toMatchObject({ name: 'acme-shop' });
+    expect(JSON.parse(await read('package-lock.json'))).toMatchObject({ name: 'acme-shop' });
+    expect(await read('package-lock.json')).not.toContain('csv-stringify');
+    expect(await read('README.md')).toMatch(/^# acme-shop$/m);
+    expect(existsSync(copy.file('deploy/systemd/acme-shop.service'))).toBe(true);
+    expect(existsSync(copy.file('tests/template'))).toBe(false);
+    expect(await read('.env')).toMatch(/^SESSION_SECRETS=[\w+/]{64}$/m);
+    expect((await stat(copy.file('.env'))).mode & 0o777).toBe(0o600);
+    expect(await copy.problems()).toBe('');
+  });
+
+  test('can be run again, for a further removal alone', async () => {
+    await copy.init('acme-shop', '--without', EXAMPLES, '--yes');
+    const env = await read('.env');
+    const again = await copy.init('--without', 'todos', '--yes');
+    expect([again.code, again.output]).toEqual([0, expect.stringMatching(/^remove: todos \(2 files\)$/m)]);
+    expect(existsSync(copy.file('src/features/todos'))).toBe(false);
+    expect(await read('.env')).toBe(env);
+    expect((await copy.init('other', '--yes')).code).toBe(2);
+  });
+
+  test('changes nothing with --dry-run, and nothing when it cannot ask', async () => {
+    const dry = await copy.init('acme-shop', '--without', EXAMPLES, '--dry-run');
+    expect([dry.code, dry.output]).toEqual([
+      0,
+      expect.stringMatching(/^remove: companies, jobs, home \(\d+ files\)$/m),
+    ]);
+    await writeFile(copy.file('note.txt'), 'not committed');
+    const dirty = await copy.init('acme-shop');
+    expect([dirty.code, dirty.output]).toEqual([
+      2,
+      expect.stringContaining('changes that are not committed'),
+    ]);
+    expect(await copy.git('status', '--porcelain')).toBe('?? note.txt\n');
+  });
+
+  test.each([
+    [['acme-shop', '--without', 'compnies'], '"compnies" is no part; did you mean "companies"?'],
+    [['acme-shop', '--without', 'companies'], 'jobs needs companies: remove jobs too, or keep companies'],
+    [
+      ['acme-shop', '--keep', 'docker'],
+      'docker needs nginx and redis: remove docker too, or keep nginx and redis',
+    ],
+    [['acme-shop', '--keep', 'pm2', '--without', 'pm2'], '"pm2" can\'t be both kept and removed'],
+    [['Acme Shop'], '"Acme Shop" is no name'],
+    [['redis'], '"redis" is the name of something else'],
+    [['a'.repeat(31)], 'is too long'],
+    [['acme-shop', '--domain', 'https://acme.example'], '"https://acme.example" is no domain'],
+    [['acme', 'shop'], 'one name, not 2'],
+    [['--fast'], "Unknown option '--fast'"],
+    [['--without', 'todos'], 'a name is missing'],
+  ])('%j is refused with exit code 2, and says why', async (args, message) => {
+    const { code, output } = await copy.init(...args, '--yes');
+    expect([code, output]).toEqual([2, expect.stringContaining(message)]);
+    expect(await copy.git('status', '--porcelain')).toBe('');
+  });
+});
