@@ -179,7 +179,7 @@ function report({ changed, conflicts, leftOut, kept }) {
     ...list('in conflict, because you changed the same lines (look for <<<<<<<, then git add):', conflicts),
     ...list('left out, because you deleted them:', leftOut),
     ...list('kept as you have them in package.json, though the template changed them:', kept),
-    'Next: npm run check, then commit. Undo with git reset --hard',
+    `Next: ${conflicts.length > 0 ? 'resolve the conflicts, ' : ''}npm run check, then commit. Undo with git reset --hard`,
   ].join('\n');
 }
 

@@ -1,4 +1,5 @@
 // Where a template's versions come from: a git repository, or a tarball.
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { git, gitWith, run, UpdateError } from './run.mjs';
@@ -100,7 +101,8 @@ function fromTarballs(repository, folder, { source, base, recorded }) {
   git('init', '--quiet', repository);
   const fresh = commitTree(repository, unpack(source, folder));
   if (base !== undefined) return { old: commitTree(repository, unpack(base, folder)), fresh };
-  if (!recorded.commit) {
+  // A commit of the template's, from an update by git, is no commit of this clone.
+  if (!recorded.commit || run('git', ['cat-file', '-e', `${recorded.commit}^{tree}`]).status !== 0) {
     throw new UpdateError(
       'name the tarball that this clone was made from, or last updated to: --base TARBALL',
     );
@@ -142,7 +144,8 @@ function inTree(repository, tree) {
     ...IDENTITY,
     GIT_DIR: git('-C', repository, 'rev-parse', '--absolute-git-dir'),
     GIT_WORK_TREE: tree,
-    GIT_INDEX_FILE: `${tree}.index`,
+    // One of its own: an index knows which files another repository has already.
+    GIT_INDEX_FILE: `${tree}.${randomUUID()}.index`,
   };
   return (...args) => gitWith(env, '-C', tree, ...args);
 }
