@@ -12,6 +12,7 @@ const plain = (line) => line.trim().replaceAll(/\s+/g, ' ');
  *   included, and the empty line behind it. Without `to`, it ends in front of the next empty line.
  * - `rows`: removes a table's rows with this text in their first column.
  * - `replace`: puts the second text in place of the first.
+ * - `when`: only where that part is removed, too (render.mjs).
  *
  * @param rename - what the clone calls what the manifest names.
  */

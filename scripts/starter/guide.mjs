@@ -1,4 +1,5 @@
 // docs/remove-what-you-dont-need.md, made from the manifest.
+import { matching } from './files.mjs';
 import { PARTS } from './manifest.mjs';
 
 export const GUIDE = 'docs/remove-what-you-dont-need.md';
@@ -25,7 +26,7 @@ By hand: delete what the part consists of, change the files that name it, and ru
 | ---- | ---------- | -------------- |
 ${parts.map((part) => `| [\`${part.name}\`](#${part.name}) | ${part.about} | ${dependents(part, parts)} |`).join('\n')}
 
-${parts.map(section).join('\n\n')}
+${parts.map((part) => section(part, without)).join('\n\n')}
 
 ## The rest
 
@@ -43,8 +44,12 @@ function dependents({ name }, parts) {
     .join(', ');
 }
 
-function section({ name, delete: patterns, edits = [], packages = [], scripts = [] }) {
-  const files = [...new Set(edits.map(({ file }) => file))];
+function section({ name, delete: all, edits = [], packages = [], scripts = [] }, without) {
+  const removed = PARTS.filter((part) => without.includes(part.name)).flatMap((part) => part.delete);
+  const isThere = (file) =>
+    !removed.some((pattern) => pattern === file || matching([file], pattern).length > 0);
+  const files = [...new Set(edits.map(({ file }) => file))].filter(isThere);
+  const patterns = all.filter(isThere);
   const list = (names) => names.map((one) => `\`${one}\``).join(', ');
   return [
     `### ${name}`,

@@ -345,6 +345,7 @@ const TARGETS = [
     delete: ['deploy/nginx/', 'tests/deploy/nginx*.test.ts', 'tests/support/deploy/nginx.ts'],
     edits: [
       practice('nginx'),
+      stop('nginx'),
       ...listed('nginx'),
       { file: PRACTICES, rows: ['Use a reverse proxy'] },
       {
@@ -353,7 +354,6 @@ const TARGETS = [
       },
       { file: DEPLOY, replace: ['[nginx](nginx) or [HAProxy]', '[HAProxy]'] },
       ...without(DEPLOY, ' nginx also caches and serves files;'),
-      ...without('docs/change-the-timeouts.md', ' `proxy_read_timeout` in `deploy/nginx/app/proxy.conf`,'),
       {
         file: 'docs/change-the-session.md',
         replace: ['The caches of nginx and Varnish in', 'The cache of Varnish in'],
@@ -370,11 +370,11 @@ const TARGETS = [
     delete: ['deploy/haproxy/', 'tests/deploy/haproxy.test.ts', 'tests/support/deploy/haproxy.ts'],
     edits: [
       practice('HAProxy'),
+      stop('HAProxy'),
       ...listed('HAProxy'),
       { file: DEPLOY, rows: ['`/etc/haproxy`', '`/var/lib/haproxy`', '`/run/haproxy`'] },
       { file: DEPLOY, replace: [' or [HAProxy](haproxy) is', ' is'] },
       { file: DEPLOY, replace: ['serves files; HAProxy checks its hosts more closely.', 'serves files.'] },
-      ...without('docs/change-the-timeouts.md', ' `timeout server` in `deploy/haproxy/haproxy.cfg`,'),
       { file: '.ci/run', replace: [' haproxy varnish', ' varnish'] },
     ],
   },
@@ -384,6 +384,7 @@ const TARGETS = [
     delete: ['deploy/varnish/', 'tests/deploy/varnish.test.ts', 'tests/support/deploy/varnish.ts'],
     edits: [
       practice('Varnish'),
+      stop('Varnish'),
       { file: 'README.md', replace: [', Varnish and\n  Redis.', ' and\n  Redis.'] },
       { file: 'README.zh-TW.md', replace: ['、Varnish 與', ' 與'] },
       { file: DEPLOY, rows: ['`/etc/varnish`'] },
@@ -394,7 +395,6 @@ const TARGETS = [
           ' Behind',
         ],
       },
-      ...without('docs/change-the-timeouts.md', ',\n`first_byte_timeout` in `deploy/varnish/default.vcl`'),
       {
         file: 'docs/change-the-session.md',
         replace: ['The caches of nginx and Varnish in', 'The cache of nginx in'],
@@ -545,6 +545,7 @@ const TARGETS = [
       { file: DEPLOY, replace: ['; alone or as a systemd service', ''] },
       ...without(DEPLOY, '; tests/lab/systemd.sh down', '; systemd.sh the same for a booted systemd'),
       { file: DEPLOY, lines: ['tests/lab/systemd.sh setup'] },
+      { when: 'docker', file: DEPLOY, lines: ['tests/lab/systemd.sh down'] },
       { file: '.ci/run', replace: ['for lab in docker systemd; do', 'for lab in docker; do'] },
       { file: '.ci/run', replace: ["'set up Docker and systemd'", "'set up Docker'"] },
       { file: '.ci/run', replace: ['# A Docker engine and a booted systemd', '# A Docker engine'] },
@@ -581,6 +582,13 @@ const REST = [
     delete: ['bench/', 'tests/scripts/bench*.test.ts', 'docs/performance.md', 'docs/performance.svg'],
     scripts: ['bench', 'soak'],
     edits: [
+      ...[
+        'src/platform/observability/log-output.ts',
+        'src/platform/http/middleware/request-context.ts',
+        'src/platform/http/server.ts',
+        'src/platform/lifecycle/idle-memory.ts',
+        'src/platform/lifecycle/connections.ts',
+      ].map((file) => ({ file, replace: [' (docs/performance.md)', ''] })),
       { file: 'README.md', rows: ['`bench/`'] },
       { file: 'README.zh-TW.md', rows: ['`bench/`'] },
       {

@@ -56,7 +56,9 @@ function moveFiles(folder, answers) {
 /** The edits of the parts, the names, the guide and the packages. @returns the new texts of the files that differ. */
 function changedTexts(folder, parts, answers) {
   const changed = new Map();
-  const edits = parts.flatMap((part) => part.edits ?? []);
+  const edits = parts
+    .flatMap((part) => part.edits ?? [])
+    .filter(({ when }) => when === undefined || answers.without.includes(when));
   const isGone = goneWith(parts, answers);
   for (const file of filesIn(folder)) {
     const text = readText(join(folder, file));
