@@ -191,7 +191,7 @@ const EXAMPLES = [
       {
         file: 'docs/add-a-test.md',
         replace: [
-          '- **Log in** to your own features as `DEMO` with `USERS: DEMO_USERS` (`tests/support/demo-user.ts`): its password costs 10 ms to check,\n  not 200.\n',
+          ' To test the login itself, use `DEMO` with `USERS: DEMO_USERS`\n  (`tests/support/demo-user.ts`): its password costs 10 ms to check, not 200.',
           '',
         ],
       },
@@ -248,13 +248,6 @@ const TARGETS = [
       ...without('tests/project/docs.test.ts', '|deploy\\/docker\\/app\\.env'),
       ...without(DEPLOY, ', or `docker compose up` ([docker](docker))'),
       {
-        file: DEPLOY,
-        lines: [
-          'tests/lab/docker.sh setup         # a Docker engine with Compose; systemd.sh the same for a booted systemd',
-        ],
-      },
-      ...without(DEPLOY, 'tests/lab/docker.sh down; '),
-      {
         file: 'deploy/redis/README.md',
         lines: ['Docker Compose does all of this for you ([../docker](../docker/README.md)).'],
       },
@@ -267,10 +260,6 @@ const TARGETS = [
         file: 'docs/operations.md',
         replace: ['Only systemd, Docker or Upstart is', 'Only systemd or Upstart is'],
       },
-      { file: '.ci/run', replace: ['for lab in docker systemd; do', 'for lab in systemd; do'] },
-      { file: '.ci/run', replace: ["'set up Docker and systemd'", "'set up systemd'"] },
-      { file: '.ci/run', replace: ['# A Docker engine and a booted', '# A booted'] },
-      { file: '.ci/run', lines: ['tests/lab/docker.sh setup'] },
     ],
   },
   {
@@ -431,6 +420,7 @@ const TARGETS = [
       'deploy/systemd/app-pm2.service',
       'deploy/upstart/app-pm2.conf',
       'tests/deploy/pm2.test.ts',
+      'tests/deploy/pm2-deploy.test.ts',
     ],
     edits: [
       practice('PM2'),
@@ -543,13 +533,26 @@ const TARGETS = [
         replace: ['the lines of `app-pm2.service`, `app-pm2.conf`', 'the lines of `app-pm2.conf`'],
       },
       { file: DEPLOY, replace: ['; alone or as a systemd service', ''] },
-      ...without(DEPLOY, '; tests/lab/systemd.sh down', '; systemd.sh the same for a booted systemd'),
-      { file: DEPLOY, lines: ['tests/lab/systemd.sh setup'] },
-      { when: 'docker', file: DEPLOY, lines: ['tests/lab/systemd.sh down'] },
-      { file: '.ci/run', replace: ['for lab in docker systemd; do', 'for lab in docker; do'] },
-      { file: '.ci/run', replace: ["'set up Docker and systemd'", "'set up Docker'"] },
-      { file: '.ci/run', replace: ['# A Docker engine and a booted systemd', '# A Docker engine'] },
-      { file: '.ci/run', lines: ['tests/lab/systemd.sh setup'] },
+    ],
+  },
+  {
+    name: 'ansible',
+    about: 'Ansible, for several hosts with systemd behind a balancer',
+    needs: ['systemd', 'haproxy', 'nginx'],
+    delete: [
+      'deploy/ansible/',
+      'tests/deploy/ansible.test.ts',
+      'tests/support/deploy/hosts.ts',
+      'tests/lab/hosts.sh',
+    ],
+    edits: [
+      practice('Ansible'),
+      ...without(
+        PRACTICES,
+        '; [deploy/ansible](../deploy/ansible) deploys to several hosts with control of the load balancer, as StrongLoop PM did',
+        ', [ansible.test.ts](../tests/deploy/ansible.test.ts)',
+      ),
+      ...without('.ci/run', ' ansible-core'),
     ],
   },
   {
@@ -593,7 +596,7 @@ const REST = [
       { file: 'README.zh-TW.md', rows: ['`bench/`'] },
       {
         file: 'docs/add-a-test.md',
-        replace: ['the build, `npm run dev` and the benchmark', 'the build and `npm run dev`'],
+        replace: ['`new`, `console` and the benchmark', '`new` and `console`'],
       },
       { file: 'tests/project/docs.test.ts', lines: ["'bench',"] },
     ],
