@@ -402,6 +402,18 @@ const TARGETS = [
     ],
     edits: [
       practice('Redis'),
+      {
+        file: 'tests/platform/integration/jobs.test.ts',
+        lines: [
+          "import { readFile } from 'node:fs/promises';",
+          "import { projectPath } from '../../../src/platform/config/paths.ts';",
+        ],
+      },
+      {
+        file: 'tests/platform/integration/jobs.test.ts',
+        from: "test('need no more rights than the shipped configuration gives', async () => {",
+        to: '});',
+      },
       { file: DEPLOY, rows: ['`/etc/redis`', '`/var/lib/redis`', '`SENTINEL_PASSWORD`'] },
       ...without('README.md', ' and\n  Redis'),
       ...without('README.zh-TW.md', ' 與 Redis'),
