@@ -44,11 +44,26 @@ export function mountFeature(text, { one, many }) {
     `  const ${repository} = open${many.pascal}(toolkit);
   router.use('/api/${many.kebab}', ${many.camel}(toolkit, ${repository}));\n`,
   );
-  // For jobs and `npm run console`.
-  if (!/interface Opened \{/.test(result) || !/^ {2}return \{/m.test(result)) return result;
-  result = addImport(result, `import type { ${one.pascal}Repository } from './${many.kebab}/repository.ts';`);
-  result = behind(result, /interface Opened \{[^}]*/, `  readonly ${many.camel}: ${one.pascal}Repository;\n`);
-  return result.replace(/^( {2}return \{[^}]*?),?\s*\}/m, `$1, ${many.camel}: ${repository} }`);
+  return addOpened(result, { many, one, repository });
+}
+
+/** What features have opened is there for jobs and for `npm run console`. */
+function addOpened(text, { many, one, repository }) {
+  const RETURN = /^ {2}return \{([^}]*)\};/m;
+  if (!RETURN.test(text)) return text;
+  let result = text.replace('Opened = object;', 'Opened = Awaited<ReturnType<typeof features>>;');
+  if (/interface Opened \{/.test(result)) {
+    result = addImport(
+      result,
+      `import type { ${one.pascal}Repository } from './${many.kebab}/repository.ts';`,
+    );
+    const line = `  readonly ${many.camel}: ${one.pascal}Repository;\n`;
+    result = behind(result, /interface Opened \{[^}]*/, line);
+  }
+  return result.replace(RETURN, (_all, list) => {
+    const others = list.trim().replace(/,$/, '');
+    return `  return { ${others && `${others}, `}${many.camel}: ${repository} };`;
+  });
 }
 
 export function mountPage(text, { one }) {
@@ -80,7 +95,7 @@ const SETTING_IMPORT = "import { integer } from './platform/config/index.ts';";
 export function addSetting(text, { many }) {
   const line = `
   /** How many ${many.prose} a page of the list has. */
-  ${many.constant}_PAGE_SIZE: integer({ min: 1, max: 100, default: 20 }),`;
+  ${many.constant}_PAGE_SIZE: integer({ min: 1, max: 500, default: 50 }),`;
   const result = behind(text, /^const own = \{/m, line);
   return /import \{[^}]*\binteger\b/.test(text) ? result : addImport(result, SETTING_IMPORT);
 }
@@ -91,6 +106,6 @@ export function describeSetting(text, { many }) {
 
 # --- ${many.sentence} ---
 # How many ${many.prose} a page of the list has.
-#${many.constant}_PAGE_SIZE=20
+#${many.constant}_PAGE_SIZE=50
 `;
 }

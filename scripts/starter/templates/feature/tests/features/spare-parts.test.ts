@@ -8,7 +8,8 @@ type LoggedIn = Awaited<ReturnType<typeof logIn>>;
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await createTestApp();
+  app = await createTestApp(); // without setting
+  app = await createTestApp({ SPARE_PARTS_PAGE_SIZE: '20' }); // with setting
 });
 afterAll(() => app.close());
 
