@@ -55,9 +55,13 @@ process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof Refusal)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
+  if (error.code === 'ERR_MODULE_NOT_FOUND') {
+    console.error(`${error.message}\nRun: npm ci (with devDependencies)`);
+    process.exitCode = 1;
+  } else if (error instanceof Refusal) {
+    console.error(error.message);
+    process.exitCode = 2;
+  } else throw error;
 }
 
 async function main() {
@@ -162,7 +166,7 @@ function edit(edits, names) {
       changed[file] = change(readFileSync(file, 'utf8'), names);
     } catch (error) {
       if (!(error instanceof mount.NoPlace)) throw error;
-      throw new Refusal(`In ${file} ${error.message} Nothing was changed.`);
+      throw new Refusal(`In ${file} ${error.message}\nNothing was changed.`);
     }
   }
   return changed;
