@@ -221,6 +221,9 @@ const stop = (...names) => ({ file: 'docs/change-the-timeouts.md', rows: names }
 /** An item of the list of targets in both READMEs. */
 const listed = (name) => [...without('README.md', ` ${name},`), ...without('README.zh-TW.md', `${name}、`)];
 
+/** They compare the proxies, so they need all of them. */
+const SOCKET_TESTS = ['tests/deploy/websockets.test.ts', 'tests/deploy/socket-io.test.ts'];
+
 const TARGETS = [
   {
     name: 'docker',
@@ -331,7 +334,12 @@ const TARGETS = [
   {
     name: 'nginx',
     about: 'nginx, as the proxy in front',
-    delete: ['deploy/nginx/', 'tests/deploy/nginx*.test.ts', 'tests/support/deploy/nginx.ts'],
+    delete: [
+      'deploy/nginx/',
+      'tests/deploy/nginx*.test.ts',
+      'tests/support/deploy/nginx.ts',
+      ...SOCKET_TESTS,
+    ],
     edits: [
       practice('nginx'),
       stop('nginx'),
@@ -356,7 +364,12 @@ const TARGETS = [
   {
     name: 'haproxy',
     about: 'HAProxy, as the load balancer in front',
-    delete: ['deploy/haproxy/', 'tests/deploy/haproxy.test.ts', 'tests/support/deploy/haproxy.ts'],
+    delete: [
+      'deploy/haproxy/',
+      'tests/deploy/haproxy.test.ts',
+      'tests/support/deploy/haproxy.ts',
+      ...SOCKET_TESTS,
+    ],
     edits: [
       practice('HAProxy'),
       stop('HAProxy'),
@@ -370,12 +383,16 @@ const TARGETS = [
   {
     name: 'varnish',
     about: 'Varnish, as a shared cache',
-    delete: ['deploy/varnish/', 'tests/deploy/varnish.test.ts', 'tests/support/deploy/varnish.ts'],
+    delete: [
+      'deploy/varnish/',
+      'tests/deploy/varnish.test.ts',
+      'tests/support/deploy/varnish.ts',
+      'tests/deploy/websockets.test.ts',
+    ],
     edits: [
       practice('Varnish'),
       stop('Varnish'),
-      { file: 'README.md', replace: [', Varnish and\n  Redis.', ' and\n  Redis.'] },
-      { file: 'README.zh-TW.md', replace: ['、Varnish 與', ' 與'] },
+      ...listed('Varnish'),
       { file: DEPLOY, rows: ['`/etc/varnish`'] },
       {
         file: DEPLOY,
@@ -415,8 +432,8 @@ const TARGETS = [
         to: '});',
       },
       { file: DEPLOY, rows: ['`/etc/redis`', '`/var/lib/redis`', '`SENTINEL_PASSWORD`'] },
-      ...without('README.md', ' and\n  Redis'),
-      ...without('README.zh-TW.md', ' 與 Redis'),
+      ...without('README.md', '\n  Redis,'),
+      ...without('README.zh-TW.md', '、Redis'),
       {
         file: 'deploy/kubernetes/components/redis/redis.conf',
         lines: ['# The reasons are in deploy/redis/redis.conf.'],
@@ -477,6 +494,11 @@ const TARGETS = [
       { file: 'scripts/package.mjs', lines: ["'ecosystem.config.js',"] },
       ...without('tests/support/deploy/releases.ts', ", 'ecosystem.config.js'"),
       ...without('tests/deploy/release.test.ts', " 'ecosystem.config.js',"),
+      {
+        file: 'tests/deploy/systemd.test.ts',
+        lines: ["import { TEST_SECRET } from '../support/config.ts';"],
+      },
+      ...without('tests/deploy/systemd.test.ts', ' beforeEach,'),
       { file: 'tests/deploy/systemd.test.ts', replace: [", 'app-pm2.service'];", '];'] },
       ...without('tests/deploy/systemd.test.ts', ", 'app-pm2.service'"),
       {
@@ -564,6 +586,8 @@ const TARGETS = [
         '; [deploy/ansible](../deploy/ansible) deploys to several hosts with control of the load balancer, as StrongLoop PM did',
         ', [ansible.test.ts](../tests/deploy/ansible.test.ts)',
       ),
+      ...without('README.md', ', and Ansible for several hosts'),
+      ...without('README.zh-TW.md', '，以及用於多台主機的 Ansible'),
       ...without('.ci/run', ' ansible-core'),
     ],
   },

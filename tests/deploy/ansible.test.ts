@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,10 @@ import type { SystemdMachine } from '../support/deploy/systemd.ts';
 
 const run = promisify(execFile);
 
+/** Of the package, and so of its releases. */
+const { name: NAME } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  name: string;
+};
 const OLD = '1.0.0';
 const NEW = '1.1.0';
 /** On no host. */
@@ -228,7 +233,7 @@ describeWithHosts('deploy/ansible', () => {
     }, 120_000);
 
     test.each([
-      ['deploy.yml -e version=9.9.9', /express-production-starter-9\.9\.9\.tgz/],
+      ['deploy.yml -e version=9.9.9', new RegExp(`${NAME}-9\\.9\\.9\\.tgz`)],
       ['deploy.yml', /Which release\?/],
       ['rollback.yml -e version=9.9.9', /9\.9\.9 is not on this host\. It has: .*1\.0\.0/],
     ])(
@@ -241,7 +246,7 @@ describeWithHosts('deploy/ansible', () => {
     );
 
     test('the host has another build of the version', async () => {
-      const tarball = hosts.folder.join(`express-production-starter-${OLD}.tgz`);
+      const tarball = hosts.folder.join(`${NAME}-${OLD}.tgz`);
       const saved = `${tarball}.saved`;
       await rename(tarball, saved);
       await packBad(OLD, hosts.folder.path);
