@@ -85,10 +85,10 @@ describeWith(['sshd'], 'pm2 deploy, over SSH', () => {
       const host = `host: [{ host: '127.0.0.1', port: '${sshPort}' }]`;
       const ssh = `key: '${key}', ssh_options: ['UserKnownHostsFile=${knownHosts}', 'IdentitiesOnly=yes']`;
       for (const change of [
-        ["user: 'app'", `user: '${userInfo().username}'`],
+        ['user: name', `user: '${userInfo().username}'`],
         ["host: ['example.com']", `${host}, ${ssh}`],
-        ['git@example.com:app.git', folder.join('app.git')],
-        ['/srv/app/build', folder.join('build')],
+        ['`git@example.com:${name}.git`', `'${folder.join('app.git')}'`],
+        ['`/srv/${name}/build`', `'${folder.join('build')}'`],
       ] as const) {
         folder.change('checkout/ecosystem.config.js', change);
       }
