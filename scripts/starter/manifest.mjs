@@ -276,6 +276,7 @@ const TARGETS = [
       'tests/lab/kubernetes/',
     ],
     edits: [
+      practice('Kubernetes'),
       stop('Kubernetes'),
       { file: DEPLOY, rows: ['`registry.example.com/app`', '`traefik`', '`monitoring`'] },
       { file: DEPLOY, replace: ['All of them but Kubernetes run', 'All of them run'] },
@@ -296,6 +297,7 @@ const TARGETS = [
     about: 'scraping, alerts and a dashboard for Prometheus',
     delete: ['deploy/prometheus/', 'tests/deploy/prometheus.test.ts', 'tests/support/deploy/prometheus.ts'],
     edits: [
+      practice('Prometheus'),
       { file: DEPLOY, lines: ['## What watches it'] },
       {
         file: DEPLOY,
