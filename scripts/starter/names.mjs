@@ -60,6 +60,7 @@ const RULES = [
   { in: INSTALLED, find: /(?<=\\?\/(?:srv|etc|run|var\/lib|etc\/ssl|run\/secrets)\\?\/)app(?![\w-])/g },
   { in: INSTALLED, find: /\bapp(?=\.(?:service|socket)\b|-pm2\b)/g },
   { in: /upstart|^docs\//, find: /(?<=init\/|upstart\/|['`])app(?=\.conf\b)/g },
+  { in: /^deploy\/upstart\//, find: /\bapp(?=\.conf\b)/g },
   // The one variable of a shell file, PM2's file, Forever's and Ansible's.
   { in: /^deploy\/.*\.sh$/, find: /(?<=^name=)app$/gm },
   { in: /^deploy\/ansible\/group_vars\//, find: /(?<=^service: )app$/gm },

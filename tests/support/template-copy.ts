@@ -64,6 +64,11 @@ export class TemplateCopy {
     return this.node('scripts/init.mjs', ...args);
   }
 
+  /** Runs a suite of its own tests. */
+  test(...paths: string[]): Promise<Outcome> {
+    return this.node('--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--silent', ...paths);
+  }
+
   /** What the compiler, Prettier and, where asked for, ESLint say about it; empty for nothing. */
   async problems({ lint = false } = {}): Promise<string> {
     const tools = [

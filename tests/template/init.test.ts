@@ -39,6 +39,17 @@ describe('npm run init', () => {
     expect(await read('.env')).toMatch(/^SESSION_SECRETS=[\w+/]{64}$/m);
     expect((await stat(copy.file('.env'))).mode & 0o777).toBe(0o600);
     expect(await copy.problems()).toBe('');
+    // Its documents say nothing of what is gone.
+    const tests = await copy.test('tests/project');
+    expect([tests.code, tests.output]).toEqual([0, expect.stringMatching(/^Tests: +\d{3} passed/m)]);
+  });
+
+  test("of the README's command gives documents that fit", async () => {
+    const readme = await read('README.md');
+    const [, args = ''] = /^npm run init -- (.+)$/m.exec(readme) ?? [];
+    expect((await copy.init(...args.split(' '), '--yes')).code).toBe(0);
+    const tests = await copy.test('tests/project');
+    expect([tests.code, tests.output]).toEqual([0, expect.stringMatching(/^Tests: +\d{3} passed/m)]);
   });
 
   test('can be run again, for a further removal alone', async () => {
