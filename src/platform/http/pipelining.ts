@@ -40,7 +40,8 @@ export function pipelining(logger: Logger, handle: Handle) {
       return;
     }
     if (connection.waiting++ === MAX_WAITING) cut(socket, logger);
-    // Node emits no 'close' for a response that never had a socket; what counts requests in flight waits for it.
+    // For a response that never had a socket Node 20 emits no 'close', and Node 24 does. What counts requests in flight
+    // waits for it, and takes the first.
     const close = () => res.destroy().emit('close');
     req.once('close', close);
     res.once('socket', () => {

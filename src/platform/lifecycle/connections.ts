@@ -39,7 +39,7 @@ export class Connections implements RequestCounts {
       this.inFlight += 1;
       if (this.#sockets.has(socket)) this.#sockets.set(socket, response);
       if (!this.#keepAlive) response.shouldKeepAlive = false;
-      response.on('close', () => {
+      response.once('close', () => {
         closed(response);
       });
     });
