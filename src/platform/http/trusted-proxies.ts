@@ -20,7 +20,9 @@ export function trustProxies(app: Express, proxies: PlatformConfig['TRUST_PROXY'
   app.set('trust proxy', (address: string | undefined, hop: number) => {
     // A closed connection has none.
     if (address === undefined || address.length > MAX_ADDRESS_LENGTH) return false;
-    const isTrusted = known.get(address) ?? trusts(address, hop);
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    const isTrusted = trusts(address, hop);
     known.set(address, isTrusted);
     return isTrusted;
   });
