@@ -1,8 +1,7 @@
 // `npm run init`: makes this template yours. Gives it your name, removes what you don't want, and generates secrets. It can be
 // run again to remove more; git brings back what it changed.
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +9,9 @@ import { parseArgs } from 'node:util';
 import { choose, partsIn, UsageError, withDependents } from './starter/choice.mjs';
 import { PARTS } from './starter/manifest.mjs';
 import { domainProblem, nameProblem } from './starter/names.mjs';
+import { readJson, writeJson } from './starter/package-json.mjs';
 import { filesOf, render } from './starter/render.mjs';
+import { run } from './starter/run.mjs';
 
 const USAGE = `Makes this template yours: names, parts, secrets. Without options it asks.
 
@@ -49,7 +50,7 @@ async function main() {
     console.log(USAGE);
     return 0;
   }
-  const recorded = existsSync(at(RECORD)) ? JSON.parse(readFileSync(at(RECORD), 'utf8')) : undefined;
+  const recorded = readJson(at(RECORD));
   const hasFlags = positionals.length > 0 || values.keep !== undefined || values.without !== undefined;
   if (!hasFlags && !values.yes && !process.stdin.isTTY) {
     throw new UsageError('there is no terminal to ask on: give a name, and --yes');
@@ -101,7 +102,7 @@ function answersFor({ name, domain, keep, without }, recorded) {
 
 /** Which template this is: its version, and its commit where git knows it. */
 function templateOf() {
-  const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
+  const { version } = readJson(at('package.json'));
   const { status, stdout } = git('rev-parse', 'HEAD');
   return { version, commit: status === 0 ? stdout.trim() : null };
 }
@@ -162,7 +163,7 @@ async function confirmed() {
 
 async function carryOut(answers) {
   const { deleted, moved, changed } = await render(ROOT, answers);
-  writeFileSync(at(RECORD), `${JSON.stringify(answers, undefined, 2)}\n`);
+  writeJson(at(RECORD), answers);
   if (!existsSync(at('.env'))) writeEnv();
   console.log(`deleted ${deleted.length} files, moved ${moved.length}, changed ${changed.length}`);
   console.log('Next: npm install && npm run check, then commit.');
@@ -175,7 +176,7 @@ function writeEnv() {
 }
 
 function git(...args) {
-  return spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' });
+  return run('git', args, { cwd: ROOT });
 }
 
 try {
