@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** The parts of package.json that the template maintains, name by name. */
-const SECTIONS = ['engines', 'scripts', 'dependencies', 'devDependencies', 'overrides'];
+const SECTIONS = ['engines', 'scripts', 'dependencies', 'devDependencies', 'overrides', 'allowScripts'];
 
 const SORTED = new Set(['dependencies', 'devDependencies']);
 
