@@ -103,6 +103,16 @@ const TEXTS = [
     to: ({ name }) => `# ${name}`,
   },
   {
+    in: /^README\.md$/,
+    find: /^A starter template for Express 5[^]*?(?=^```mermaid$)/m,
+    to: ({ name }) => `${name} is a service on Express 5. Say here what it does and for whom.\n\n`,
+  },
+  {
+    in: /^README\.zh-TW\.md$/,
+    find: /^這是用 TypeScript 撰寫的 Express 5[^]*?(?=^```mermaid$)/m,
+    to: ({ name }) => `${name} 是 Express 5 的服務。請在這裡說明它的用途與對象。\n\n`,
+  },
+  {
     in: /^package\.json$/,
     find: /(?<="description": ")A production-ready Express 5 starter template[^"]*/,
     to: ({ name }) => `${name}: a service on Express 5.`,
