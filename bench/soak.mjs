@@ -10,14 +10,7 @@ import { startRedis } from './lib/redis.mjs';
 import { servers } from './lib/servers.mjs';
 import { REST_MS } from './lib/start-and-memory.mjs';
 
-const PATHS = [
-  '/bench/hello',
-  '/bench/list',
-  '/bench/session',
-  '/api/companies/71',
-  '/api/companies?page=2',
-  '/nope',
-];
+const PATHS = ['/bench/hello', '/bench/list', '/bench/session', '/bench/page', '/nope'];
 const SAMPLES = 20;
 
 const total = Number(process.argv[2] ?? 2_000_000);

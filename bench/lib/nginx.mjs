@@ -52,7 +52,7 @@ async function startNginx(app, directory) {
   );
   const cache = source
     .replace('/var/cache/nginx', folder)
-    .replace('0:/api/companies answers', `0:${PAGE} answers`);
+    .replace('default off;', `default off;\n    0:${PAGE} answers;`);
   await writeFile(join(folder, 'nginx.conf'), nginxConf({ folder, port, app, cache }));
   const args = [
     '-p',

@@ -1,19 +1,14 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cp, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { TEST_SECRET } from '../support/config.ts';
-import { PASSWORD, USERS } from '../support/deploy/app-host.ts';
+import { PASSWORD } from '../support/deploy/app-host.ts';
 import { documented } from '../support/deploy/documented.ts';
 import { describeWithHosts, Hosts } from '../support/deploy/hosts.ts';
 import { Load } from '../support/deploy/load.ts';
-import { makeRelease } from '../support/deploy/releases.ts';
+import { makeTestRelease, repack } from '../support/deploy/releases.ts';
 import type { SystemdMachine } from '../support/deploy/systemd.ts';
-
-const run = promisify(execFile);
 
 /** Of the package, and so of its releases. */
 const { name: NAME } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -71,7 +66,6 @@ describeWithHosts('deploy/ansible', () => {
   const settings = () =>
     [
       `REDIS_URL=${hosts.redisUrl}`,
-      `USERS='${JSON.stringify(USERS)}'`,
       'WEB_CONCURRENCY=2',
       'MAX_LOOP_DELAY_MS=0',
       `TRUST_PROXY=${hosts.balancerAddress}`,
@@ -102,7 +96,7 @@ describeWithHosts('deploy/ansible', () => {
   };
   const inventory = () => hosts.folder.join('deploy/ansible/inventory.yml');
   const visit = async () => {
-    load = new Load({ ...hosts.target, lanes: 8, pauseMs: 50, requests: [{ path: '/api/companies/7' }] });
+    load = new Load({ ...hosts.target, lanes: 8, pauseMs: 50, requests: [{ path: '/api/items/7' }] });
     await load.goOn(50);
     return load;
   };
@@ -292,18 +286,13 @@ async function switchByHand(host: SystemdMachine, version: string): Promise<void
 
 /** The tarballs. */
 async function makeReleases(folder: string): Promise<void> {
-  for (const version of [OLD, NEW, BIG]) await makeRelease(version, folder);
+  for (const version of [OLD, NEW, BIG]) await makeTestRelease(version, folder);
   await packBad(BAD, folder);
 }
 
 /** A whole tarball, with right checksums, of an app that ends at its start. */
 async function packBad(version: string, folder: string): Promise<void> {
-  const work = await mkdtemp(join(tmpdir(), 'bad-release-'));
-  const tarball = await makeRelease(version, folder);
-  await run('tar', ['-xzf', tarball, '-C', work]);
-  await writeFile(join(work, version, 'dist/server.js'), 'throw new Error("bad release");');
-  const sums = 'find . -type f ! -name SHA256SUMS -print0 | xargs -0 sha256sum > SHA256SUMS';
-  await run('sh', ['-ec', sums], { cwd: join(work, version) });
-  await run('tar', ['-czf', tarball, '-C', work, version]);
-  await rm(work, { recursive: true });
+  await repack(await makeTestRelease(version, folder), version, (release) =>
+    writeFile(join(release, 'dist/server.js'), 'throw new Error("bad release");'),
+  );
 }

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { TEST_SECRET } from '../support/config.ts';
-import { PASSWORD, USERS } from '../support/deploy/app-host.ts';
+import { PASSWORD } from '../support/deploy/app-host.ts';
 import { ask } from '../support/deploy/ask.ts';
 import {
   buildImage,
@@ -66,7 +66,6 @@ describeWithDocker('the Docker image', () => {
     STORE: 'memory',
     SESSION_SECRETS: TEST_SECRET,
     SESSION_COOKIE_SECURE: 'off',
-    USERS: JSON.stringify(USERS),
   };
 
   test('adds little to Node.js, and says how to run it', async () => {
@@ -146,7 +145,7 @@ describeWithDocker('the Docker image', () => {
 
     const body = JSON.stringify({ city: 'Lima' });
     const headers = { Cookie: cookie, 'Content-Type': 'application/json', 'Content-Length': body.length };
-    const slow = request(`${url}/api/companies/7`, { method: 'PATCH', headers, agent: false });
+    const slow = request(`${url}/api/items/7`, { method: 'PATCH', headers, agent: false });
     const answered = new Promise<number | undefined>((resolve, reject) => {
       slow.on('error', reject);
       slow.on('response', (res) => {

@@ -15,10 +15,10 @@ import { RedisServer } from '../support/redis-server.ts';
 /** Below the rate limit: each of the 20 clients has an address of its own and thinks for 30 ms on average. */
 const CLIENTS = { lanes: 20, addresses: 20, pauseMs: 60 };
 
-const READ: LoadRequest = { path: '/api/companies/7', contains: '"id":7' };
+const READ: LoadRequest = { path: '/api/items/7', contains: '"id":7' };
 
 /** Refused by the app itself, without any limit. */
-const WRITE: LoadRequest = { path: '/api/companies', method: 'POST', status: 405 };
+const WRITE: LoadRequest = { path: '/api/items', method: 'POST', status: 405 };
 
 describeWith(['haproxy', 'openssl'], 'deploy/haproxy', () => {
   let stub: Stub;
@@ -111,7 +111,7 @@ describeWith(['haproxy', 'openssl'], 'deploy/haproxy', () => {
   });
 
   test('compresses for who can read it', async () => {
-    const { headers, body } = await haproxy.ask('/api/companies', {
+    const { headers, body } = await haproxy.ask('/api/items', {
       headers: { 'Accept-Encoding': 'br, gzip' },
     });
     expect(headers).toMatchObject({
@@ -119,7 +119,7 @@ describeWith(['haproxy', 'openssl'], 'deploy/haproxy', () => {
       vary: expect.stringMatching(/accept-encoding/i),
     });
     expect(gunzipSync(body).toString()).toContain('the same words again and again');
-    expect((await haproxy.ask('/api/companies')).headers['content-encoding']).toBeUndefined();
+    expect((await haproxy.ask('/api/items')).headers['content-encoding']).toBeUndefined();
   });
 
   test('cuts a client that never ends its headers', async () => {

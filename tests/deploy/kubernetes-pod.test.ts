@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { PASSWORD, USERS } from '../support/deploy/app-host.ts';
+import { PASSWORD } from '../support/deploy/app-host.ts';
 import { ask } from '../support/deploy/ask.ts';
 import { buildImage, describeWithDocker, docker, useContainers } from '../support/deploy/docker.ts';
 import { IMAGES, inspect, projectCopy } from '../support/deploy/docker-project.ts';
@@ -48,7 +48,6 @@ describeWithKubernetes('the pods of deploy/kubernetes', (lab) => {
     async function render(setting = 'MAX_LOOP_DELAY_MS=0'): Promise<Manifest[]> {
       const overlays = await Overlays.create();
       try {
-        overlays.writeSecret('trial', 'users', JSON.stringify(USERS));
         await overlays.makeSecrets('trial');
         // A busy machine must not fail the load: shedding has tests of its own.
         const file = 'overlays/trial/kustomization.yaml';
@@ -176,8 +175,8 @@ describeWithKubernetes('the pods of deploy/kubernetes', (lab) => {
       const requests = [
         { path: '/' },
         { path: '/api/session', headers, contains: 'ada' },
-        { path: '/api/companies' },
-        { path: '/api/companies/7', method: 'PATCH', headers: json, body: JSON.stringify({ city: 'Lima' }) },
+        { path: '/api/items' },
+        { path: '/api/items/7', method: 'PATCH', headers: json, body: JSON.stringify({ city: 'Lima' }) },
       ];
       const loads = [true, false].map(
         (keepAlive) => new Load({ url: service.url, requests, lanes: 4, keepAlive }),

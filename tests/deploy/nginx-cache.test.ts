@@ -5,7 +5,7 @@ import { startStub, type Stub } from '../support/deploy/stub-app.ts';
 import { describeWith } from '../support/deploy/tools.ts';
 import { until } from '../support/deploy/until.ts';
 
-const CACHED = '/api/companies';
+const CACHED = '/api/items';
 
 describeWith(['nginx', 'brotli', 'openssl'], "deploy/nginx's micro-cache", () => {
   let stub: Stub;
@@ -66,7 +66,7 @@ describeWith(['nginx', 'brotli', 'openssl'], "deploy/nginx's micro-cache", () =>
       lanes: 50,
       addresses: 50,
       total: 500,
-      requests: [{ path: '/api/companies/1' }],
+      requests: [{ path: '/api/items/1' }],
     };
     expect(await Load.run(load)).toMatchObject({ answered: 500, failed: 0 });
     // Waiting for the lock shows as 500 ms or more; a busy machine delays one request or the other, never all.

@@ -187,7 +187,7 @@ describeWith(['nginx', 'brotli', 'openssl'], 'deploy/nginx', () => {
       ['gzip', 'gzip', gunzipSync],
       ['', undefined, (body: Buffer) => body],
     ])('of an answer for "Accept-Encoding: %s" is %s', async (accepted, encoding, decode) => {
-      const { headers, body } = await nginx.ask('/api/companies', {
+      const { headers, body } = await nginx.ask('/api/items', {
         headers: { 'Accept-Encoding': accepted },
       });
       expect(headers['content-encoding']).toBe(encoding);
@@ -268,7 +268,7 @@ describeWith(['nginx', 'brotli', 'openssl'], 'deploy/nginx', () => {
     test("passes the app's own 429 and 503 on as they are", async () => {
       for (const status of [429, 503]) {
         stub.state.status = status;
-        const reply = await nginx.ask('/api/companies', { headers: { Authorization: 'Bearer x' } });
+        const reply = await nginx.ask('/api/items', { headers: { Authorization: 'Bearer x' } });
         expect([reply.status, reply.text]).toEqual([status, expect.stringContaining('Bearer x')]);
       }
       stub.state.status = 200;

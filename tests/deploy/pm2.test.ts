@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { sessionCookie } from '../../src/session.ts';
+import { PASSWORD } from '../support/deploy/app-host.ts';
 import { describeWithNpm } from '../support/deploy/npm-program.ts';
 import { isRunning, Pm2, PM2 } from '../support/deploy/pm2.ts';
 import { copyRelease, linkCurrent } from '../support/deploy/releases.ts';
@@ -251,16 +253,19 @@ describeWithNpm(PM2, 'PM2', (bin) => {
     }
   }, 90_000);
 
-  test('pm2-runtime, told to stop, answers what is in flight and ends in time', async () => {
+  test('a visitor logs in to pm2-runtime, which, told to stop, answers what is in flight and ends in time', async () => {
+    const host = await WorkFolder.create('pm2-runtime');
+    await copyRelease(host.path, '1.0.0');
     const own = String(await freePort());
-    const runtime = await Pm2.create(bin, { PORT: own });
+    const runtime = await Pm2.create(bin, { PORT: own, WEB_CONCURRENCY: '1', TRUST_PROXY: 'loopback' });
     const child = spawn(runtime.command('pm2-runtime'), START, {
-      cwd: ROOT,
+      cwd: host.join('releases', '1.0.0'),
       env: runtime.env,
       stdio: 'ignore',
     });
     try {
       await until('it is ready', () => answers(`http://127.0.0.1:${own}/readyz`), { seconds: 30 });
+      await expectLogin(`http://127.0.0.1:${own}/api/session`);
       const upload = await startSlowUpload(Number(own));
       child.kill('SIGTERM');
       await sleep(500);
@@ -269,9 +274,21 @@ describeWithNpm(PM2, 'PM2', (bin) => {
     } finally {
       child.kill('SIGKILL');
       await runtime.kill();
+      await host.remove();
     }
   }, 90_000);
 });
+
+async function expectLogin(url: string): Promise<void> {
+  // As the proxy in front says it.
+  const headers = { 'X-Forwarded-Proto': 'https', 'Content-Type': 'application/json' };
+  const body = JSON.stringify({ name: 'ada', password: PASSWORD });
+  const login = await fetch(url, { method: 'POST', headers, body });
+  const Cookie = login.headers.getSetCookie()[0]?.split(';', 1)[0] ?? '';
+  expect([login.status, Cookie.split('=', 1)[0]]).toEqual([201, `__Host-${sessionCookie.name}`]);
+  const who = await fetch(url, { headers: { ...headers, Cookie } });
+  expect(await who.json()).toMatchObject({ user: { name: 'ada' } });
+}
 
 async function answers(url: string): Promise<boolean> {
   return fetch(url).then(

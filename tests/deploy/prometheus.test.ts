@@ -5,7 +5,7 @@ import { createServer } from 'node:https';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { AppHost, PASSWORD } from '../support/deploy/app-host.ts';
+import { AppHost, CLUSTER, PASSWORD } from '../support/deploy/app-host.ts';
 import { ask } from '../support/deploy/ask.ts';
 import { makeCertificate } from '../support/deploy/certificate.ts';
 import { Daemon } from '../support/deploy/daemon.ts';
@@ -190,7 +190,7 @@ describeWith(['prometheus', 'redis', 'openssl'], 'Prometheus, in front of a clus
     redis = await RedisServer.start();
     const ports = { cluster: await freePort(), single: await freePort() };
     const settings = { REDIS_URL: redis.url, SESSION_COOKIE_SECURE: 'off', WEB_CONCURRENCY: '2' };
-    cluster = await AppHost.start({ ...settings, ADMIN_PORT: String(ports.cluster) }, 'dist/cluster.js');
+    cluster = await AppHost.start({ ...settings, ADMIN_PORT: String(ports.cluster) }, CLUSTER);
     // As under PM2 or in Kubernetes: without a supervisor.
     single = await AppHost.start({ ...settings, ADMIN_PORT: String(ports.single) });
     const site = await startSite();
@@ -200,7 +200,7 @@ describeWith(['prometheus', 'redis', 'openssl'], 'Prometheus, in front of a clus
     url = await startPrometheus({ ...ports, site, blackbox, alertmanager });
     load = new Load({
       url: cluster.url,
-      requests: [{ path: '/' }, { path: '/api/companies' }, { path: '/api/companies/7' }],
+      requests: [{ path: '/' }, { path: '/api/items' }, { path: '/api/items/7' }],
       lanes: 3,
       pauseMs: 50,
     });

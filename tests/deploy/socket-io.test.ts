@@ -13,6 +13,7 @@ import { describeWithNpm } from '../support/deploy/npm-program.ts';
 import { describeWith } from '../support/deploy/tools.ts';
 import { until } from '../support/deploy/until.ts';
 import { addDocumented } from '../support/docs/run-snippets.ts';
+import { useFixtures } from '../support/fixture-features.ts';
 import { RedisServer } from '../support/redis-server.ts';
 
 const DOMAIN = 'example.com';
@@ -65,6 +66,7 @@ describeWithNpm(PACKAGES, 'Socket.IO as docs/websockets.md has it', (bin) => {
 
   beforeAll(async () => {
     copy = await AppCopy.create();
+    await useFixtures(copy.file('dist'));
     await addDocumented('docs/websockets.md', copy.file('dist'), { language: 'mts' });
     const there = new Set(readdirSync(copy.file('node_modules')));
     for (const name of readdirSync(join(bin, '..'))) {

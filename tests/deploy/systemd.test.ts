@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { sessionCookie } from '../../src/session.ts';
+import { PASSWORD } from '../support/deploy/app-host.ts';
 import { documented } from '../support/deploy/documented.ts';
 import { TEST_SECRET } from '../support/config.ts';
-import { makeRelease, unpackRelease } from '../support/deploy/releases.ts';
+import { makeTestRelease, unpackRelease } from '../support/deploy/releases.ts';
 import { SLOW_UPLOAD, startSlowUpload } from '../support/deploy/slow-upload.ts';
 import { describeWithSystemd, SystemdMachine } from '../support/deploy/systemd.ts';
 import { allAnswered, Visitors, VISITORS } from '../support/deploy/visitors.ts';
@@ -113,6 +115,22 @@ describeWithSystemd('systemd', (pm2Commands) => {
     expect(ours).toHaveLength(3);
     expect(ours.filter((line) => !line.startsWith('app '))).toEqual([]);
     expect(await machine.in('cat', '/run/app/app.pid')).toContain(String(await primary()));
+  });
+
+  test('a visitor logs in', async () => {
+    await machine.write('/etc/app/app.env', 'STORE=memory\nWEB_CONCURRENCY=1\nTRUST_PROXY=loopback\n');
+    await start('app');
+    // As the proxy in front says it.
+    const ask = async (...options: string[]) => {
+      const args = ['--silent', '--include', '--header', 'X-Forwarded-Proto: https', ...options];
+      return machine.in('curl', ...args, 'http://127.0.0.1:3000/api/session');
+    };
+    const login = JSON.stringify({ name: 'ada', password: PASSWORD });
+    const answer = await ask('--header', 'Content-Type: application/json', '--data', login);
+    const [, cookie = ''] = /^set-cookie: (.*?);/im.exec(answer) ?? [];
+    expect(cookie.split('=', 1)).toEqual([`__Host-${sessionCookie.name}`]);
+    expect(await ask('--cookie', cookie)).toContain('"name":"ada"');
+    expect(await ask()).toContain('401 Unauthorized');
   });
 
   test('a reload after `current` was switched rolls to the new release and back, and no request fails', async () => {
@@ -417,7 +435,7 @@ async function installApp(machine: SystemdMachine): Promise<void> {
   await machine.run('userdel', 'app');
   await machine.runAt('ssh root@example.com', documented('docs/releases.md', 'prepare-host.sh'));
   for (const version of [OLD, NEW]) {
-    const tarball = await makeRelease(version, folder);
+    const tarball = await makeTestRelease(version, folder);
     await unpackRelease(tarball, machine.path('/srv/app'), version);
   }
   await rm(folder, { recursive: true });

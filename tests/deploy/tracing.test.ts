@@ -11,6 +11,7 @@ import { until } from '../support/deploy/until.ts';
 import { read } from '../support/docs/files.ts';
 import { fencesOf } from '../support/docs/markdown.ts';
 import { addDocumented } from '../support/docs/run-snippets.ts';
+import { useFixtures } from '../support/fixture-features.ts';
 
 const DOCUMENT = 'docs/tracing.md';
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -64,12 +65,13 @@ describeWithNpm(
       collector = await startReceiver();
       other = await startReceiver();
       copy = await AppCopy.create();
+      await useFixtures(copy.file('dist'));
       await addDocumented(DOCUMENT, copy.file('dist'));
       const features = await readFile(copy.file('dist/features/index.js'), 'utf8');
       const mount = `router.use('/api/weather', weather('${other.url}'));`;
       await writeFile(
         copy.file('dist/features/index.js'),
-        `import { weather } from './weather/index.js';\n${features.replace('router.use(', `${mount}\nrouter.use(`)}`,
+        `import { weather } from './weather/index.js';\n${features.replace("// router.use('/api/orders', orders(toolkit));", mount)}`,
       );
       await rm(copy.file('node_modules/@opentelemetry'));
       await symlink(join(bin, '../@opentelemetry'), copy.file('node_modules/@opentelemetry'));

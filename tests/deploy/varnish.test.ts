@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { sessionCookie } from '../../src/session.ts';
 import { AppHost, PASSWORD } from '../support/deploy/app-host.ts';
 import { Load } from '../support/deploy/load.ts';
 import { startStub, type Stub } from '../support/deploy/stub-app.ts';
@@ -7,7 +8,7 @@ import { describeWith } from '../support/deploy/tools.ts';
 import { until } from '../support/deploy/until.ts';
 import { Varnish } from '../support/deploy/varnish.ts';
 
-const CACHED = '/api/companies';
+const CACHED = '/api/items';
 
 describeWith(['varnish'], 'deploy/varnish', () => {
   let stub: Stub;
@@ -43,7 +44,7 @@ describeWith(['varnish'], 'deploy/varnish', () => {
   });
 
   test('stores nothing about which the app says nothing', async () => {
-    for (let round = 0; round < 3; round++) expect(await cacheState('/api/companies/1')).toBe('MISS');
+    for (let round = 0; round < 3; round++) expect(await cacheState('/api/items/1')).toBe('MISS');
   });
 
   test.each([4, 8, 16, 24])('lets %i KB of headers of the app through', async (kilobytes) => {
@@ -186,8 +187,8 @@ describeWith(['varnish'], 'deploy/varnish in front of the app', () => {
       const before = visits();
       const states = [];
       for (let round = 0; round < 4; round++) {
-        states.push((await varnish.ask('/api/companies?pageSize=1')).headers['x-cache']);
-        expect((await varnish.ask(`/api/companies/${round + 1}`)).status).toBe(200);
+        states.push((await varnish.ask('/api/items?pageSize=1')).headers['x-cache']);
+        expect((await varnish.ask(`/api/items/${round + 1}`)).status).toBe(200);
       }
       expect(states).toEqual(['MISS', 'HIT 1', 'HIT 2', 'HIT 3']);
       expect(visits()).toBe(before);
@@ -198,9 +199,13 @@ describeWith(['varnish'], 'deploy/varnish in front of the app', () => {
         body: JSON.stringify({ name: 'ada', password: PASSWORD }),
       });
       const cookie = login.headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '';
+      expect(cookie.split('=', 1)).toEqual([sessionCookie.name]);
       const me = await varnish.ask('/api/session', { headers: { Cookie: cookie } });
       expect([me.status, me.text]).toEqual([200, expect.stringContaining('"name":"ada"')]);
       expect((await varnish.ask('/api/session')).status).toBe(401);
+      const list = (headers = {}) => varnish.ask('/api/items?pageSize=1', { headers });
+      expect((await list({ Cookie: cookie })).headers['x-cache']).toBe('MISS');
+      expect((await list()).headers['x-cache']).toBe('HIT 4');
     } finally {
       await varnish.stop();
       await Promise.all([host.stop(), other.stop()]);

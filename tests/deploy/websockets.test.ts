@@ -12,6 +12,7 @@ import { describeWith, type TOOLS } from '../support/deploy/tools.ts';
 import { until } from '../support/deploy/until.ts';
 import { Varnish } from '../support/deploy/varnish.ts';
 import { addDocumented } from '../support/docs/run-snippets.ts';
+import { useFixtures } from '../support/fixture-features.ts';
 
 const DOMAIN = 'example.com';
 const ORIGIN = `https://${DOMAIN}`;
@@ -98,6 +99,7 @@ describe.each(PROXIES)('WebSockets behind %s', (name, tools, start) => {
 
     beforeAll(async () => {
       copy = await AppCopy.create();
+      await useFixtures(copy.file('dist'));
       await addDocumented('docs/websockets.md', copy.file('dist'));
     });
     afterAll(() => copy.remove());
@@ -161,7 +163,7 @@ describe.each(PROXIES)('WebSockets behind %s', (name, tools, start) => {
         open({ localAddress: `127.0.0.${3 + (index % 10)}` }),
       );
       await Promise.all(opened);
-      expect((await proxy.ask('/api/companies/7')).status).toBe(200);
+      expect((await proxy.ask('/api/items/7')).status).toBe(200);
     });
   });
 });

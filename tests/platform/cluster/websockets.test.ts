@@ -4,7 +4,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { clusterSuite } from '../../support/cluster/suite.ts';
 import type { ClusterProcess } from '../../support/cluster/cluster-process.ts';
-import { PASSWORD, USERS } from '../../support/deploy/app-host.ts';
+import { PASSWORD } from '../../support/deploy/app-host.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { addDocumented } from '../../support/docs/run-snippets.ts';
 
@@ -69,7 +69,7 @@ async function start(env: Record<string, string>): Promise<ClusterProcess> {
   });
   return suite.start({
     releases,
-    env: { REDIS_URL: redis.url, USERS: JSON.stringify(USERS), SESSION_COOKIE_SECURE: 'off', ...env },
+    env: { REDIS_URL: redis.url, SESSION_COOKIE_SECURE: 'off', ...env },
   });
 }
 

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { useFixtures } from '../fixture-features.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const FEATURES = join(ROOT, 'tests/fixtures/cluster/features.mjs');
@@ -47,6 +48,7 @@ export class Releases {
     for (const shared of ['package.json', 'node_modules', 'data', 'public']) {
       await symlink(join(ROOT, shared), join(folder, shared));
     }
+    await useFixtures(dist);
     await rename(join(dist, 'features/index.js'), join(dist, 'features/real.js'));
     const features = await readFile(FEATURES, 'utf8');
     await writeFile(

@@ -5,15 +5,13 @@ import { ask } from './ask.ts';
 import { until } from './until.ts';
 import { NO_SHEDDING } from '../no-shedding.ts';
 
-/** The password of everyone in USERS. */
+/** The password of ada and grace in the features for tests. */
 export const PASSWORD = 'correct horse battery staple';
 
-/** Its scrypt hash, of the least cost the app takes. */
-const HASH = '$scrypt$ln=13,r=8,p=1$LBkJuD+XQ2H3qY8ZoZ9wPA$vnVdzQMu/xHuK0bJDwP3CNIe5KVanSIRu7OvjXeZQI0';
+/** A primary and its workers. */
+export const CLUSTER = 'tests/fixtures/whole-app/cluster.js';
 
-export const USERS = ['ada', 'grace'].map((name) => ({ id: `id-${name}`, name, passwordHash: HASH }));
-
-/** One host of the app as it runs behind a proxy in production, on a port of its own that it keeps when it is started again. */
+/** One host of the app, with features for tests, as it runs behind a proxy in production: on a port of its own that it keeps when it is started again. */
 export class AppHost {
   readonly port: number;
   readonly #env: Record<string, string>;
@@ -28,14 +26,16 @@ export class AppHost {
 
   /**
    * @param env - beside what production needs; without REDIS_URL it keeps sessions in memory.
-   * @param entry - one process, or `dist/cluster.js` for a primary and its workers.
+   * @param entry - one process, CLUSTER, or an entry of a copy.
    */
-  static async start(env: Record<string, string> = {}, entry = 'dist/server.js'): Promise<AppHost> {
+  static async start(
+    env: Record<string, string> = {},
+    entry = 'tests/fixtures/whole-app/server.js',
+  ): Promise<AppHost> {
     const settings = {
       NODE_ENV: 'production',
       ...(env.REDIS_URL === undefined && { STORE: 'memory' }),
       SESSION_SECRETS: TEST_SECRET,
-      USERS: JSON.stringify(USERS),
       TRUST_PROXY: 'loopback',
       COMPRESSION: 'off',
       LINGER_SECONDS: '1',

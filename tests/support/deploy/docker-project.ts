@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { USERS } from './app-host.ts';
 import { buildImage, docker } from './docker.ts';
 import { repositoryPath, WorkFolder } from './render.ts';
+import { useFixtures } from '../fixture-features.ts';
 
 const run = promisify(execFile);
 
@@ -18,8 +18,8 @@ export const IMAGES = {
 };
 
 /**
- * A copy of the project as a checkout would have it, with the secrets that a folder collects over time, and settings
- * for the containers.
+ * A copy of the project as a checkout would have it, with the features for tests, the secrets that a folder collects over
+ * time, and settings for the containers.
  */
 export async function projectCopy(): Promise<WorkFolder> {
   const folder = await WorkFolder.create('docker');
@@ -35,7 +35,8 @@ export async function projectCopy(): Promise<WorkFolder> {
   for (const file of ['.env', 'src/.env.local', 'deploy/docker/tls/canary.pem', 'data/.env', 'id_rsa']) {
     await writeFile(folder.join(file), `SECRET=${CANARY}\n`);
   }
-  await writeFile(folder.join('deploy/docker/app.env'), `# ${CANARY}\nUSERS='${JSON.stringify(USERS)}'\n`);
+  await writeFile(folder.join('deploy/docker/app.env'), `# ${CANARY}\n`);
+  await useFixtures(folder.join('src'), 'ts');
   return folder;
 }
 

@@ -63,6 +63,8 @@ export class Nginx {
     // Part of nginx's package.
     cpSync('/etc/nginx/mime.types', folder.join('nginx/mime.types'));
     cpSync(repositoryPath('public'), folder.join('srv/current/public'), { recursive: true });
+    // The list of shipped routes is the user's; this one is of the features for tests.
+    folder.change('nginx/app/cache.conf', ['default off;', 'default off;\n    0:/api/items answers;']);
     for (const [file, from, to] of changes) folder.change(`nginx/${file}`, [from, to]);
     return nginx;
   }

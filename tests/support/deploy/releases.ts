@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { useFixtures } from '../fixture-features.ts';
 import { repositoryPath } from './render.ts';
 
 const run = promisify(execFile);
@@ -15,6 +17,32 @@ export async function makeRelease(version: string, out: string): Promise<string>
   const args = [repositoryPath('scripts/package.mjs'), '--version', version, '--out', out];
   const { stdout } = await run(process.execPath, args);
   return stdout.trim();
+}
+
+/**
+ * A release with the features for tests in place of the examples.
+ *
+ * @returns the tarball's path.
+ */
+export async function makeTestRelease(version: string, out: string): Promise<string> {
+  const tarball = await makeRelease(version, out);
+  await repack(tarball, version, (release) => useFixtures(join(release, 'dist')));
+  return tarball;
+}
+
+/** Changes what is in a release: its checksums fit. */
+export async function repack(
+  tarball: string,
+  version: string,
+  change: (release: string) => Promise<void>,
+): Promise<void> {
+  const work = await mkdtemp(join(tmpdir(), 'repack-'));
+  await run('tar', ['-xzf', tarball, '-C', work]);
+  await change(join(work, version));
+  const sums = 'find . -type f ! -name SHA256SUMS -print0 | xargs -0 sha256sum > SHA256SUMS';
+  await run('sh', ['-ec', sums], { cwd: join(work, version) });
+  await run('tar', ['--owner=0', '--group=0', '-czf', tarball, '-C', work, version]);
+  await rm(work, { recursive: true });
 }
 
 /**
@@ -32,7 +60,7 @@ export async function unpackRelease(tarball: string, host: string, version: stri
 
 /**
  * A release as far as a supervisor sees it, in a second instead of ten, for tests that are not about the tarball. It has
- * /version.txt, too.
+ * the features for tests, and /version.txt.
  *
  * @param env - lines of its .env.
  */
@@ -42,6 +70,7 @@ export async function copyRelease(host: string, version: string, env = ''): Prom
   for (const name of ['dist', 'public', 'data', 'deploy', 'scripts', 'package.json', 'ecosystem.config.js']) {
     await cp(repositoryPath(name), join(folder, name), { recursive: true });
   }
+  await useFixtures(join(folder, 'dist'));
   await symlink(repositoryPath('node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'public', 'version.txt'), version);
   await writeFile(join(folder, '.env'), env);

@@ -10,7 +10,7 @@ export function bigText(number: number): string {
 
 /** What a test changes while the stub runs. */
 export interface StubState {
-  /** How often /api/companies was asked. */
+  /** How often /api/items was asked. */
   asked: number;
   /** Its Cache-Control. */
   cacheControl: string;
@@ -39,13 +39,13 @@ export async function startStub(env: Record<string, string> = {}) {
         res.json({ status: 'ready' });
       });
       // Worse than the app: it declares a personal response cacheable for all.
-      app.get('/api/companies', async (req, res) => {
+      app.get('/api/items', async (req, res) => {
         const number = ++state.asked;
         await state.gate;
         res.status(state.status).set('Cache-Control', state.cacheControl).type('text/plain');
         res.send(`${req.headers.cookie ?? req.headers.authorization ?? 'nobody'}: ${bigText(number)}`);
       });
-      app.get('/api/companies/:id', (req, res) => {
+      app.get('/api/items/:id', (req, res) => {
         res.json({ id: req.params.id });
       });
       app.post('/echo', express.json(), (req, res) => {

@@ -3,13 +3,15 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
+import { fixtureIndex } from '../fixture-features.ts';
 import { ROOT } from './files.ts';
 import { fencesOf } from './markdown.ts';
 import { place, snippetOf } from './snippets.ts';
 
 /**
  * Adds what a document shows to a built app, so that a test runs it: each snippet of TypeScript in the file that its first
- * line names, compiled as the build does (tests/project/docs.test.ts checks the types).
+ * line names, compiled as the build does (tests/project/docs.test.ts checks the types). The app has the features for tests
+ * (useFixtures).
  *
  * @param dist - the folder of the built app.
  * @param options.renamed - files that have another name in it.
@@ -30,7 +32,8 @@ export async function addDocumented(
   for (const file of new Set(snippets.map((snippet) => snippet.file))) {
     const source = join(folder, file);
     await mkdir(dirname(source), { recursive: true });
-    if (existsSync(join(ROOT, file))) await cp(join(ROOT, file), source);
+    if (file === 'src/features/index.ts') await writeFile(source, await fixtureIndex());
+    else if (existsSync(join(ROOT, file))) await cp(join(ROOT, file), source);
     for (const snippet of snippets.filter((one) => one.file === file)) await place(snippet, source);
     const name = file.replace(/^src\//, '').replace(/\.ts$/, '.js');
     const target = join(dist, renamed[name] ?? name);
