@@ -10,6 +10,13 @@ import { Varnish } from '../support/deploy/varnish.ts';
 
 const CACHED = '/api/items';
 
+/** After the first probe of each. */
+async function bothAreHealthy(varnish: Varnish): Promise<void> {
+  await until('both hosts are healthy', async () => {
+    return (await varnish.isHealthy('app1')) && (await varnish.isHealthy('app2'));
+  });
+}
+
 describeWith(['varnish'], 'deploy/varnish', () => {
   let stub: Stub;
   let varnish: Varnish;
@@ -17,6 +24,7 @@ describeWith(['varnish'], 'deploy/varnish', () => {
   beforeEach(async () => {
     stub = await startStub();
     varnish = await Varnish.start({ hosts: [stub.port, stub.port] });
+    await bothAreHealthy(varnish);
   });
   afterEach(async () => {
     await varnish.stop();
@@ -180,6 +188,7 @@ describeWith(['varnish'], 'deploy/varnish in front of the app', () => {
     const other = await AppHost.start({ SESSION_COOKIE_SECURE: 'off', DRAIN_DELAY_SECONDS: '10' });
     const varnish = await Varnish.start({ hosts: [host.port, other.port] });
     try {
+      await bothAreHealthy(varnish);
       other.drain();
       await until('it is out', async () => !(await varnish.isHealthy('app2')));
       // Varnish goes on asking after its health.
