@@ -110,7 +110,7 @@ describeWithSystemd('systemd', (pm2Commands) => {
     await start('app');
     expect(await machine.property('app', 'StatusText')).toBe('2/2 ready, serving');
     expect(await get('/readyz')).toContain('"status":"degraded"');
-    const processes = (await machine.in('ps', '-e', '-o', 'user=,args=')).split('\n');
+    const processes = (await machine.in('ps', '-e', '-o', 'user:32=,args=')).split('\n');
     const ours = processes.filter((line) => line.includes('/srv/app/current/dist/'));
     expect(ours).toHaveLength(3);
     expect(ours.filter((line) => !line.startsWith('app '))).toEqual([]);
