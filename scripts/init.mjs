@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { choose, partsIn, UsageError, withDependents } from './starter/choice.mjs';
+import { choose, partsIn, withDependents } from './starter/choice.mjs';
 import { PARTS } from './starter/manifest.mjs';
 import { domainProblem, nameProblem } from './starter/names.mjs';
 import { readJson, writeJson } from './starter/package-json.mjs';
 import { filesOf, render } from './starter/render.mjs';
-import { run } from './starter/run.mjs';
+import { Refusal, run } from './starter/run.mjs';
 
 const USAGE = `Makes this template yours: names, parts, secrets. Without options it asks.
 
@@ -53,7 +53,7 @@ async function main() {
   const recorded = readJson(at(RECORD));
   const hasFlags = positionals.length > 0 || values.keep !== undefined || values.without !== undefined;
   if (!hasFlags && !values.yes && !process.stdin.isTTY) {
-    throw new UsageError('there is no terminal to ask on: give a name, and --yes');
+    throw new Refusal('there is no terminal to ask on: give a name, and --yes');
   }
   const given = hasFlags || values.yes ? fromFlags(values, positionals) : await ask(recorded);
   const answers = answersFor(given, recorded);
@@ -70,7 +70,7 @@ function options() {
     if (parsed.positionals.length > 1) throw new Error(`one name, not ${parsed.positionals.length}`);
     return parsed;
   } catch (error) {
-    throw new UsageError(`${error.message}\n\n${USAGE}`);
+    throw new Refusal(`${error.message}\n\n${USAGE}`);
   }
 }
 
@@ -78,17 +78,17 @@ function fromFlags({ domain, keep, without = '' }, [name]) {
   return { name, domain, keep: keep === undefined ? undefined : partsIn(keep), without: partsIn(without) };
 }
 
-/** Checks what was given against what is recorded, and fills in the rest. @throws {UsageError} */
+/** Checks what was given against what is recorded, and fills in the rest. @throws {Refusal} */
 function answersFor({ name, domain, keep, without }, recorded) {
   if (recorded && name !== undefined && name !== recorded.name) {
-    throw new UsageError(
+    throw new Refusal(
       `this is "${recorded.name}" already: a name is given once; git brings the template's back`,
     );
   }
   if (recorded && domain !== undefined && domain !== recorded.domain) {
-    throw new UsageError(`the domain is "${recorded.domain}" already`);
+    throw new Refusal(`the domain is "${recorded.domain}" already`);
   }
-  if (!recorded && name === undefined) throw new UsageError(`a name is missing\n\n${USAGE}`);
+  if (!recorded && name === undefined) throw new Refusal(`a name is missing\n\n${USAGE}`);
   const answers = {
     name: recorded?.name ?? name,
     domain: recorded?.domain ?? domain ?? 'example.com',
@@ -96,7 +96,7 @@ function answersFor({ name, domain, keep, without }, recorded) {
     template: recorded?.template ?? templateOf(),
   };
   const problem = nameProblem(answers.name) ?? domainProblem(answers.domain);
-  if (problem !== undefined) throw new UsageError(problem);
+  if (problem !== undefined) throw new Refusal(problem);
   return answers;
 }
 
@@ -107,28 +107,34 @@ function templateOf() {
   return { version, commit: status === 0 ? stdout.trim() : null };
 }
 
-async function ask(recorded) {
+/** Asks one question on the terminal. @throws AbortError at Ctrl-C and Ctrl-D. */
+async function answerTo(question) {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const closed = new AbortController();
+  terminal.once('close', () => closed.abort());
   try {
-    const name = recorded?.name ?? (await untilGood(terminal, 'Name of the service: ', nameProblem));
-    const domain =
-      recorded?.domain ?? (await untilGood(terminal, 'Its domain (shop.example): ', domainProblem));
-    console.log('\nWhat do you keep? Enter keeps a part, n removes it with what needs it.');
-    let without = recorded?.without ?? [];
-    for (const part of PARTS) {
-      if (without.includes(part.name)) continue;
-      const answer = await terminal.question(`  ${part.name}: ${part.about} [Y/n] `);
-      if (/^n/i.test(answer.trim())) without = withDependents([...without, part.name]);
-    }
-    return { name, domain, without };
+    return (await terminal.question(question, { signal: closed.signal })).trim();
   } finally {
     terminal.close();
   }
 }
 
-async function untilGood(terminal, question, problemOf) {
+async function ask(recorded) {
+  const name = recorded?.name ?? (await untilGood('Name of the service: ', nameProblem));
+  const domain = recorded?.domain ?? (await untilGood('Its domain (shop.example): ', domainProblem));
+  console.log('\nWhat do you keep? Enter keeps a part, n removes it with what needs it.');
+  let without = recorded?.without ?? [];
+  for (const part of PARTS) {
+    if (without.includes(part.name)) continue;
+    const answer = await answerTo(`  ${part.name}: ${part.about} [Y/n] `);
+    if (/^n/i.test(answer)) without = withDependents([...without, part.name]);
+  }
+  return { name, domain, without };
+}
+
+async function untilGood(question, problemOf) {
   for (;;) {
-    const text = (await terminal.question(question)).trim();
+    const text = await answerTo(question);
     const problem = problemOf(text);
     if (problem === undefined) return text;
     console.log(`  ${problem}`);
@@ -153,12 +159,9 @@ async function confirmed() {
   const changes = git('status', '--porcelain').stdout.trim();
   const warning = changes ? 'There are changes that are not committed; git could not undo init alone. ' : '';
   if (!process.stdin.isTTY) {
-    throw new UsageError(`${warning}There is no terminal to ask on: --yes goes on`);
+    throw new Refusal(`${warning}There is no terminal to ask on: --yes goes on`);
   }
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(`${warning}Go on? [y/N] `);
-  terminal.close();
-  return /^y/i.test(answer.trim());
+  return /^y/i.test(await answerTo(`${warning}Go on? [y/N] `));
 }
 
 async function carryOut(answers) {
@@ -182,7 +185,11 @@ function git(...args) {
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  console.error(`init: ${error.message}`);
-  process.exitCode = 2;
+  if (error.name === 'AbortError') {
+    console.error('\ninit: stopped; nothing was changed');
+    process.exitCode = 1;
+  } else if (error instanceof Refusal) {
+    console.error(`init: ${error.message}`);
+    process.exitCode = 2;
+  } else throw error;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { mergePackageJson, readJson, writeJson } from './starter/package-json.mjs';
-import { git, run, UpdateError } from './starter/run.mjs';
+import { git, Refusal, run } from './starter/run.mjs';
 import { openTemplate } from './starter/template.mjs';
 
 const USAGE = `Brings a newer template into this clone, and leaves what you changed.
@@ -20,7 +20,7 @@ const USAGE = `Brings a newer template into this clone, and leaves what you chan
   --base REF|TARBALL          what this clone was made from, where that can't be found
   --no-install                leave npm install to you
 
-Exit codes: 0 done, 1 behind (--check) or with conflicts, 2 wrong usage or nothing could be done.
+Exit codes: 0 done, 1 behind (--check), with conflicts or without the packages, 2 wrong usage or nothing could be done.
 `;
 
 const OPTIONS = {
@@ -60,21 +60,21 @@ function read(args) {
   try {
     return parseArgs({ args, options: OPTIONS }).values;
   } catch (error) {
-    throw new UpdateError(`${error.message}\n\n${USAGE}`);
+    throw new Refusal(`${error.message}\n\n${USAGE}`);
   }
 }
 
 function readAnswers() {
   const answers = readJson(RECORD);
   if (answers) return answers;
-  throw new UpdateError(
+  throw new Refusal(
     `${RECORD} is missing: it says which name and parts this clone has. Run npm run init first`,
   );
 }
 
 function assertClean({ check, 'dry-run': dryRun }) {
   if (git('status', '--porcelain') === '' || check || dryRun) return;
-  throw new UpdateError(
+  throw new Refusal(
     'there are changes that are not committed; commit or stash them, so that git can undo the update alone',
   );
 }
@@ -102,10 +102,11 @@ async function update(template, answers, options) {
   const { kept, hasChanged } = updatePackageJson(old, fresh);
   writeJson(RECORD, { ...answers, template: template.record });
   git('add', RECORD, 'package.json');
-  if (hasChanged && !options['no-install']) run('npm', ['install'], { stdio: 'inherit' });
-  console.log(report({ changed, conflicts, leftOut, kept }));
+  const needsInstall = hasChanged && !options['no-install'];
+  const hasFailed = needsInstall && run('npm', ['install'], { stdio: 'inherit' }).status !== 0;
+  console.log(report({ changed, conflicts, leftOut, kept, hasFailed }));
   console.log(`\nWhat is new (CHANGELOG.md of the template):\n${template.changes}`);
-  return conflicts.length > 0 ? 1 : 0;
+  return conflicts.length > 0 || hasFailed ? 1 : 0;
 }
 
 /** @returns the rendered trees, and the commit whose change from its parent is what is new. */
@@ -142,7 +143,7 @@ function merge(folder, { repository, branch }) {
   if (leftOut.length > 0) here('rm', '--quiet', '--', ...leftOut);
   const conflicts = withStatus(/^(?:UU|AA|UD|AU|UA)/);
   if (result.status !== 0 && conflicts.length + leftOut.length === 0) {
-    throw new UpdateError(`git could not merge the change: ${result.stderr.trim()}`);
+    throw new Refusal(`git could not merge the change: ${result.stderr.trim()}`);
   }
   return { changed: withStatus(/^[AMDR] /), conflicts, leftOut };
 }
@@ -171,7 +172,7 @@ function updatePackageJson(old, fresh) {
   return { kept, hasChanged };
 }
 
-function report({ changed, conflicts, leftOut, kept }) {
+function report({ changed, conflicts, leftOut, kept, hasFailed = false }) {
   const list = (title, items) =>
     items.length > 0 ? [`${title}\n${items.map((item) => `  ${item}`).join('\n')}`] : [];
   return [
@@ -179,14 +180,15 @@ function report({ changed, conflicts, leftOut, kept }) {
     ...list('in conflict, because you changed the same lines (look for <<<<<<<, then git add):', conflicts),
     ...list('left out, because you deleted them:', leftOut),
     ...list('kept as you have them in package.json, though the template changed them:', kept),
-    `Next: ${conflicts.length > 0 ? 'resolve the conflicts, ' : ''}npm run check, then commit. Undo with git reset --hard`,
+    ...(hasFailed ? ['npm install failed, as it printed above: the packages are still the old ones'] : []),
+    `Next: ${conflicts.length > 0 ? 'resolve the conflicts, ' : ''}${hasFailed ? 'npm install, ' : ''}npm run check, then commit. Undo with git reset --hard`,
   ].join('\n');
 }
 
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof UpdateError)) throw error;
+  if (!(error instanceof Refusal)) throw error;
   console.error(`update: ${error.message}`);
   process.exitCode = 2;
 }

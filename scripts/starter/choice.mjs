@@ -1,12 +1,10 @@
 // Which parts go: names that a person typed, and what depends on them.
 import { PARTS } from './manifest.mjs';
-
-/** A mistake of who called: its message is for them. */
-export class UsageError extends Error {}
+import { Refusal } from './run.mjs';
 
 const NAMES = PARTS.map(({ name }) => name);
 
-/** The names of a comma-separated list. @throws {UsageError} for one that is no part. */
+/** The names of a comma-separated list. @throws {Refusal} for one that is no part. */
 export function partsIn(list) {
   const names = list
     .split(',')
@@ -14,7 +12,7 @@ export function partsIn(list) {
     .filter(Boolean);
   const unknown = names.find((name) => !NAMES.includes(name));
   if (unknown === undefined) return names;
-  throw new UsageError(
+  throw new Refusal(
     `"${unknown}" is no part; did you mean "${nearest(unknown)}"? There are: ${NAMES.join(', ')}`,
   );
 }
@@ -23,17 +21,17 @@ export function partsIn(list) {
  * The parts to remove.
  *
  * @param keep - of the targets, remove all but these.
- * @throws {UsageError} where a part stays without another that it needs.
+ * @throws {Refusal} where a part stays without another that it needs.
  */
 export function choose({ keep, without = [], removed = [] }) {
   const both = keep?.find((name) => without.includes(name));
-  if (both !== undefined) throw new UsageError(`"${both}" can't be both kept and removed`);
+  if (both !== undefined) throw new Refusal(`"${both}" can't be both kept and removed`);
   const targets = keep ? PARTS.filter(({ target }) => target).map(({ name }) => name) : [];
   const gone = new Set([...removed, ...without, ...targets.filter((name) => !keep.includes(name))]);
   for (const { name, needs = [] } of PARTS) {
     const missing = needs.filter((one) => gone.has(one));
     if (gone.has(name) || missing.length === 0) continue;
-    throw new UsageError(
+    throw new Refusal(
       `${name} needs ${missing.join(' and ')}: remove ${name} too, or keep ${missing.join(' and ')}`,
     );
   }

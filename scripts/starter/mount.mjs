@@ -60,9 +60,13 @@ function addOpened(text, { many, one, repository }) {
     const line = `  readonly ${many.camel}: ${one.pascal}Repository;\n`;
     result = behind(result, /interface Opened \{[^}]*/, line);
   }
+  // Each in a line of its own, as init removes them.
   return result.replace(RETURN, (_all, list) => {
-    const others = list.trim().replace(/,$/, '');
-    return `  return { ${others && `${others}, `}${many.camel}: ${repository} };`;
+    const others = list
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter(Boolean);
+    return `  return {\n${[...others, `${many.camel}: ${repository}`].map((entry) => `    ${entry},\n`).join('')}  };`;
   });
 }
 

@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as mount from './mount.mjs';
+import { Refusal } from './run.mjs';
 import { formsOf, pluralOf, renamed, singularOf } from './words.mjs';
 
 const USAGE = `Adds something of yours, with its tests, and mounts it.
@@ -46,9 +47,6 @@ const NEXT = {
   middleware: ({ one }) => `write it in src/features/${one.kebab}/index.ts (docs/add-a-middleware.md)`,
   page: ({ one }) => `write it in src/features/${one.kebab}/index.ts (docs/add-a-page.md)`,
 };
-
-/** What the person who called this can fix; printed without a stack. */
-class Refusal extends Error {}
 
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 

@@ -16,7 +16,7 @@ function refusal(what) {
 }
 
 /** The same client; a command that is not known to read is rejected before it is sent. */
-export function readOnlyClient(client) {
+function readOnlyClient(client) {
   const sendCommand = (command, ...rest) => {
     if (READS.has(command.name.toLowerCase())) return client.sendCommand(command, ...rest);
     command.reject(refusal(command.name.toUpperCase()));

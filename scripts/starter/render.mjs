@@ -8,7 +8,7 @@ import { GUIDE, guide } from './guide.mjs';
 import { withoutDeadLinks } from './links.mjs';
 import { PARTS, TEMPLATE_ONLY } from './manifest.mjs';
 import { rename, renamePath } from './names.mjs';
-import { lockFor, withoutEntries } from './packages.mjs';
+import { lockFor, withoutEntries } from './package-json.mjs';
 
 /**
  * Renders a tree in place. What the manifest lists and the tree does not have is skipped, so it may be of an older template.
@@ -58,7 +58,7 @@ function changedTexts(folder, parts, answers) {
   const changed = new Map();
   const edits = parts
     .flatMap((part) => part.edits ?? [])
-    .filter(({ when }) => when === undefined || answers.without.includes(when));
+    .filter(({ when }) => when === undefined || when.every((name) => answers.without.includes(name)));
   const isGone = goneWith(parts, answers);
   for (const file of filesIn(folder)) {
     const text = readText(join(folder, file));

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { git, gitWith, run, UpdateError } from './run.mjs';
+import { git, gitWith, Refusal, run } from './run.mjs';
 
 const TARBALL = /\.(?:tgz|tar\.gz|tar)$/;
 
@@ -19,12 +19,12 @@ const IDENTITY = {
  *
  * @param recorded - `template` of `.starter.json`: the commit of this clone that `init` ran on, or the template's commit of the
  *   last update, and where that came from.
- * @throws {UpdateError}
+ * @throws {Refusal}
  */
 export function openTemplate({ from, to, base, recorded = {}, folder }) {
   const source = from ?? recorded.from;
   if (source === undefined) {
-    throw new UpdateError('say where the template is, once: npm run update -- --from URL|FOLDER|TARBALL');
+    throw new Refusal('say where the template is, once: npm run update -- --from URL|FOLDER|TARBALL');
   }
   const repository = join(folder, 'template');
   const here = (...args) => git('-C', repository, ...args);
@@ -53,12 +53,12 @@ function fromHistory(repository, { source, to, base, recorded }) {
     env: { ...process.env, GIT_TERMINAL_PROMPT: '0' },
   });
   if (cloned.status !== 0)
-    throw new UpdateError(`the template cannot be read from ${source}: ${cloned.stderr.trim()}`);
+    throw new Refusal(`the template cannot be read from ${source}: ${cloned.stderr.trim()}`);
   const fresh = commitOf(repository, to ?? 'HEAD');
-  if (!fresh) throw new UpdateError(`the template has no "${to}": give a tag, a branch or a commit of it`);
+  if (!fresh) throw new Refusal(`the template has no "${to}": give a tag, a branch or a commit of it`);
   const old = base === undefined ? recordedIn(repository, recorded.commit) : commitOf(repository, base);
   if (!old) {
-    throw new UpdateError(
+    throw new Refusal(
       base === undefined
         ? 'the version that this clone was made from is not in the history of the template: name it with --base REF'
         : `the template has no "${base}": --base takes a tag, a branch or a commit of it`,
@@ -103,9 +103,7 @@ function fromTarballs(repository, folder, { source, base, recorded }) {
   if (base !== undefined) return { old: commitTree(repository, unpack(base, folder)), fresh };
   // A commit of the template's, from an update by git, is no commit of this clone.
   if (!recorded.commit || run('git', ['cat-file', '-e', `${recorded.commit}^{tree}`]).status !== 0) {
-    throw new UpdateError(
-      'name the tarball that this clone was made from, or last updated to: --base TARBALL',
-    );
+    throw new Refusal('name the tarball that this clone was made from, or last updated to: --base TARBALL');
   }
   const into = mkdtempSync(join(folder, 'own-'));
   checkOut('.', recorded.commit, into);
@@ -114,12 +112,11 @@ function fromTarballs(repository, folder, { source, base, recorded }) {
 
 /** @returns the folder of its contents: a tarball has them in a folder of its own. */
 function unpack(tarball, folder) {
-  if (!existsSync(tarball) || !statSync(tarball).isFile())
-    throw new UpdateError(`there is no file ${tarball}`);
+  if (!existsSync(tarball) || !statSync(tarball).isFile()) throw new Refusal(`there is no file ${tarball}`);
   const into = mkdtempSync(join(folder, 'tarball-'));
   const { status, stderr } = run('tar', ['-xf', tarball, '-C', into, '--strip-components=1']);
   if (status !== 0 || !existsSync(join(into, 'package.json'))) {
-    throw new UpdateError(
+    throw new Refusal(
       `${tarball} is no tarball of the template: ${stderr.trim() || 'it has no package.json'}`,
     );
   }

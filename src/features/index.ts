@@ -25,5 +25,7 @@ export async function features(router: IRouter, toolkit: Toolkit) {
   // router.use('/api/orders', orders(toolkit));
   if (users.demo) router.use('/demo', demoForms(toolkit, { users, companies: repository }));
   router.use('/', home(toolkit, { demo: users.demo }));
-  return { companies: repository };
+  return {
+    companies: repository,
+  };
 }
