@@ -12,11 +12,13 @@ const plain = (line) => line.trim().replaceAll(/\s+/g, ' ');
  *   included, and the empty line behind it. Without `to`, it ends in front of the next empty line.
  * - `rows`: removes a table's rows with this text in their first column.
  * - `replace`: puts the second text in place of the first.
- * - `when`: only where that part is removed, too (render.mjs).
+ * - `when`: only where these parts are removed, too (render.mjs).
+ * - `where`: only where the text has this, after the edits in front of it.
  *
  * @param rename - what the clone calls what the manifest names.
  */
 export function applyEdit(text, edit, rename = (value) => value) {
+  if (edit.where !== undefined && !text.includes(edit.where)) return text;
   if (edit.replace) return replaced(text, edit.replace, rename);
   const lines = text.split('\n');
   if (edit.rows) return lines.filter((line) => !isRow(line, edit.rows, rename)).join('\n');

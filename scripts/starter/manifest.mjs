@@ -13,11 +13,13 @@ export const TEMPLATE_ONLY = {
   delete: [
     'tests/template/',
     'jest.template.config.mjs',
+    '.github/workflows/nightly.yml',
     'tests/support/template-copy.ts',
     'tests/deploy/renamed.test.ts',
     'scripts/size.mjs',
     'tests/project/size.test.ts',
   ],
+  packages: ['knip'],
   scripts: ['test:template', 'size'],
   edits: [
     { file: '.ci/run', lines: ["step 'test:template' npm run test:template"] },
@@ -51,15 +53,16 @@ const EXAMPLES = [
           "import { openCompanies } from './companies/open.ts';",
           'const repository = await openCompanies(toolkit);',
           "router.use('/api', companies(toolkit, repository));",
+          'companies: repository,',
         ],
       },
       {
         file: 'src/features/index.ts',
         replace: ['export async function features(', 'export function features('],
       },
-      { file: 'src/features/index.ts', replace: ['return { companies: repository };', 'return {};'] },
       {
         file: 'src/features/index.ts',
+        where: 'return {\n  };',
         replace: ['Opened = Awaited<ReturnType<typeof features>>;', 'Opened = object;'],
       },
       { file: 'Dockerfile', lines: ['COPY data data', 'COPY --from=build /app/data data'] },
@@ -80,16 +83,6 @@ const EXAMPLES = [
       {
         file: 'deploy/nginx/app/cache.conf',
         replace: ['0:/api/companies answers;', '# 0:/api/orders answers;'],
-      },
-      { file: 'README.md', replace: ['copy `todos`, then see `companies`; ', 'copy `todos`; '] },
-      { file: 'README.zh-TW.md', replace: ['，再看 `companies`', ''] },
-      { file: 'docs/architecture.md', replace: [', companies the large one', ''] },
-      {
-        file: 'docs/add-a-route.md',
-        replace: [
-          ' · [companies](../src/features/companies/index.ts), an example with a paged\nlist, a search, a CSV stream, a file, and data in Redis',
-          '',
-        ],
       },
     ],
   },
@@ -143,7 +136,6 @@ const EXAMPLES = [
       'tests/features/password.test.ts',
       'tests/features/users.test.ts',
       'tests/platform/cluster/demo-login.test.ts',
-      'tests/support/demo-user.ts',
     ],
     scripts: ['hash-password'],
     edits: [
@@ -192,13 +184,6 @@ const EXAMPLES = [
         from: '**Choose who may log in**: `USERS` is JSON, usually in a file that `USERS_FILE` names. `npm run -s hash-password` prints a hash:',
         to: 'For users in a database, write your own `UserDirectory` ([users.ts](../src/features/account/users.ts)): one function.',
       },
-      {
-        file: 'docs/add-a-test.md',
-        replace: [
-          ' To test the login itself, use `DEMO` with `USERS: DEMO_USERS`\n  (`tests/support/demo-user.ts`): its password costs 10 ms to check, not 200.',
-          '',
-        ],
-      },
     ],
   },
   {
@@ -222,8 +207,13 @@ const EXAMPLES = [
 const practice = (...names) => ({ file: PRACTICES, rows: names });
 const stop = (...names) => ({ file: 'docs/change-the-timeouts.md', rows: names });
 
-/** An item of the list of targets in both READMEs. */
-const listed = (name) => [...without('README.md', ` ${name},`), ...without('README.zh-TW.md', `${name}、`)];
+/** Its section in deploy/README.md goes with the last target that needs one. */
+const labs = (...others) => ({
+  file: DEPLOY,
+  when: others,
+  from: '### Labs',
+  to: "with the same commands; with an empty `DOCKER_LAB` the tests use the machine's own engine.",
+});
 
 /** They compare the proxies, so they need all of them. */
 const SOCKET_TESTS = ['tests/deploy/websockets.test.ts', 'tests/deploy/socket-io.test.ts'];
@@ -245,27 +235,14 @@ const TARGETS = [
     ],
     edits: [
       practice('Docker', 'Compose'),
+      labs('systemd', 'ansible'),
       stop('Docker'),
-      ...listed('Docker'),
-      ...listed('Compose'),
-      ...without('README.md', ' `docker compose up` works as it is;'),
-      ...without('README.zh-TW.md', '`docker compose up` 不必修改就能使用；'),
       ...without('tests/project/line-ends.test.ts', "'deploy/docker/nginx.sh', "),
       { file: 'tests/project/line-ends.test.ts', lines: ["'Dockerfile',"] },
       ...without('tests/project/docs.test.ts', '|deploy\\/docker\\/app\\.env'),
-      ...without(DEPLOY, ', or `docker compose up` ([docker](docker))'),
       {
         file: 'deploy/redis/README.md',
         lines: ['Docker Compose does all of this for you ([../docker](../docker/README.md)).'],
-      },
-      {
-        file: 'docs/releases.md',
-        lines: ['- **In a container** the image is the release: see [deploy/docker](../deploy/docker).'],
-      },
-      ...without('docs/tune.md', '; the Docker image\nhas it from its build'),
-      {
-        file: 'docs/operations.md',
-        replace: ['Only systemd, Docker or Upstart is', 'Only systemd or Upstart is'],
       },
     ],
   },
@@ -283,8 +260,6 @@ const TARGETS = [
       practice('Kubernetes'),
       stop('Kubernetes'),
       { file: DEPLOY, rows: ['`registry.example.com/app`', '`traefik`', '`monitoring`'] },
-      { file: DEPLOY, replace: ['All of them but Kubernetes run', 'All of them run'] },
-      { file: 'docs/operations.md', replace: ['PM2 and Kubernetes supervise', 'PM2 supervises'] },
       {
         file: 'scripts/package.mjs',
         replace: [', and so are the secrets that deploy/kubernetes keeps beside its files.', '.'],
@@ -349,17 +324,10 @@ const TARGETS = [
     edits: [
       practice('nginx'),
       stop('nginx'),
-      ...listed('nginx'),
       { file: PRACTICES, rows: ['Use a reverse proxy'] },
       {
         file: DEPLOY,
         rows: ['`/etc/nginx`', '`/var/cache/nginx`', '`/var/log/nginx`', '`/run/nginx.pid`'],
-      },
-      { file: DEPLOY, replace: ['[nginx](nginx) or [HAProxy]', '[HAProxy]'] },
-      ...without(DEPLOY, ' nginx also caches and serves files;'),
-      {
-        file: 'docs/change-the-session.md',
-        replace: ['The caches of nginx and Varnish in', 'The cache of Varnish in'],
       },
       ...without(
         'src/platform/http/middleware/static.ts',
@@ -379,10 +347,7 @@ const TARGETS = [
     edits: [
       practice('HAProxy'),
       stop('HAProxy'),
-      ...listed('HAProxy'),
       { file: DEPLOY, rows: ['`/etc/haproxy`', '`/var/lib/haproxy`', '`/run/haproxy`'] },
-      { file: DEPLOY, replace: [' or [HAProxy](haproxy) is', ' is'] },
-      { file: DEPLOY, replace: ['serves files; HAProxy checks its hosts more closely.', 'serves files.'] },
       { file: '.ci/run', replace: [' haproxy varnish', ' varnish'] },
     ],
   },
@@ -398,19 +363,7 @@ const TARGETS = [
     edits: [
       practice('Varnish'),
       stop('Varnish'),
-      ...listed('Varnish'),
       { file: DEPLOY, rows: ['`/etc/varnish`'] },
-      {
-        file: DEPLOY,
-        replace: [
-          ' [Varnish](varnish) goes between\nthe edge and the app, if you need a shared cache that can be purged. Behind',
-          ' Behind',
-        ],
-      },
-      {
-        file: 'docs/change-the-session.md',
-        replace: ['The caches of nginx and Varnish in', 'The cache of nginx in'],
-      },
       { file: '.ci/run', replace: [' haproxy varnish', ' haproxy'] },
     ],
   },
@@ -438,8 +391,6 @@ const TARGETS = [
         to: '});',
       },
       { file: DEPLOY, rows: ['`/etc/redis`', '`/var/lib/redis`', '`SENTINEL_PASSWORD`'] },
-      ...without('README.md', '\n  Redis,'),
-      ...without('README.zh-TW.md', '、Redis'),
       {
         file: 'deploy/kubernetes/components/redis/redis.conf',
         lines: ['# The reasons are in deploy/redis/redis.conf.'],
@@ -460,24 +411,8 @@ const TARGETS = [
     edits: [
       practice('PM2'),
       stop('PM2'),
-      ...listed('PM2'),
-      { file: 'README.md', replace: ['): PM2, systemd', '): systemd'] },
-      ...without(
-        'README.md',
-        ' `pm2 start ecosystem.config.js` builds first, and names the settings it\n  needs;',
-      ),
-      ...without('README.zh-TW.md', '`pm2 start ecosystem.config.js` 會先建置，並列出它需要的設定；'),
-      { file: 'README.zh-TW.md', replace: ['）：PM2、', '）：'] },
       ...without(PRACTICES, '[ecosystem.config.js](../ecosystem.config.js) for PM2; '),
       { file: PRACTICES, replace: ['[pm2.test.ts](../tests/deploy/pm2.test.ts), ', ''] },
-      ...without(
-        'docs/releases.md',
-        'PM2: pm2 reload app · ',
-        ' (not with PM2: see [its README](../deploy/pm2/README.md))',
-      ),
-      ...without('docs/releases.md', ', files of PM2'),
-      { file: 'docs/releases.md', replace: ['the cluster, PM2, Forever', 'the cluster, Forever'] },
-      ...without(DEPLOY, ", PM2's own files"),
       {
         file: 'docs/monitor.md',
         from: 'Under PM2 there is no primary: each process serves its own metrics at `ADMIN_PORT` plus its instance number (9464, 9465 …).',
@@ -535,11 +470,7 @@ const TARGETS = [
     name: 'forever',
     about: 'Forever',
     delete: ['deploy/forever/', 'tests/deploy/forever.test.ts'],
-    edits: [
-      practice('Forever'),
-      ...without('docs/releases.md', ' · Forever: npm run ctl -- reload'),
-      { file: 'docs/releases.md', replace: [', Forever and a booted', ' and a booted'] },
-    ],
+    edits: [practice('Forever')],
   },
   {
     name: 'strongloop-pm',
@@ -559,10 +490,8 @@ const TARGETS = [
     ],
     edits: [
       practice('systemd'),
+      labs('docker', 'ansible'),
       stop('systemd'),
-      ...listed('systemd'),
-      { file: 'docs/releases.md', replace: [' and a booted systemd:', ':'] },
-      { file: 'docs/releases.md', replace: [' With\n  `app.socket` no client is refused.', ''] },
       ...without(
         'docs/operations.md',
         " With systemd's socket activation\n(deploy/systemd) a restart refuses no connection either.",
@@ -572,7 +501,6 @@ const TARGETS = [
         file: 'docs/change-the-timeouts.md',
         replace: ['the lines of `app-pm2.service`, `app-pm2.conf`', 'the lines of `app-pm2.conf`'],
       },
-      { file: DEPLOY, replace: ['; alone or as a systemd service', ''] },
     ],
   },
   {
@@ -587,13 +515,15 @@ const TARGETS = [
     ],
     edits: [
       practice('Ansible'),
+      {
+        file: 'deploy/strongloop-pm/README.md',
+        rows: ['deploying to several hosts, with control of the load balancer (as the guide has it)'],
+      },
       ...without(
         PRACTICES,
         '; [deploy/ansible](../deploy/ansible) deploys to several hosts with control of the load balancer, as StrongLoop PM did',
         ', [ansible.test.ts](../tests/deploy/ansible.test.ts)',
       ),
-      ...without('README.md', ', and Ansible for several hosts'),
-      ...without('README.zh-TW.md', '，以及用於多台主機的 Ansible'),
       ...without('.ci/run', ' ansible-core'),
     ],
   },
@@ -604,13 +534,10 @@ const TARGETS = [
     edits: [
       practice('Upstart'),
       stop('Upstart'),
-      ...listed('Upstart'),
-      ...without('docs/releases.md', ' · Upstart: reload app'),
       {
         file: 'docs/change-the-timeouts.md',
         replace: ['the lines of `app-pm2.service`, `app-pm2.conf`', 'the lines of `app-pm2.service`'],
       },
-      { file: 'docs/operations.md', replace: ['Docker or Upstart is needed', 'or Docker is needed'] },
       {
         file: 'tests/deploy/pm2.test.ts',
         from: "test('pm2-runtime loses nothing when it gets the reload signal of the Upstart job', async () => {",
@@ -623,17 +550,11 @@ const TARGETS = [
 const REST = [
   {
     name: 'bench',
-    about: 'the benchmark',
+    about: 'the benchmark, which measures the cache of nginx too',
+    needs: ['nginx'],
     delete: ['bench/', 'tests/scripts/bench*.test.ts', 'docs/performance.md', 'docs/performance.svg'],
     scripts: ['bench', 'soak'],
     edits: [
-      ...[
-        'src/platform/observability/log-output.ts',
-        'src/platform/http/middleware/request-context.ts',
-        'src/platform/http/server.ts',
-        'src/platform/lifecycle/idle-memory.ts',
-        'src/platform/lifecycle/connections.ts',
-      ].map((file) => ({ file, replace: [' (docs/performance.md)', ''] })),
       { file: 'README.md', rows: ['`bench/`'] },
       { file: 'README.zh-TW.md', rows: ['`bench/`'] },
       {
@@ -655,13 +576,6 @@ const REST = [
       ...without('package.json', ' && npm run test:soak'),
       { file: '.ci/run', lines: ["step 'test:soak (short)' env RELOADS=5 npm run test:soak"] },
       { file: 'jest.config.mjs', lines: ["'/tests/soak/',"] },
-      {
-        file: 'docs/tune.md',
-        replace: [
-          ' `npm run test:soak` checks that for 200 reloads, and reloads 25 times under\n200,000 requests, none of which may be lost; `RELOADS=5` makes it shorter.',
-          '',
-        ],
-      },
     ],
   },
   {

@@ -13,6 +13,7 @@ import { MemoryCompanies } from '../../src/features/companies/repository.ts';
 import { errorHandler } from '../../src/platform/http/index.ts';
 import type { Toolkit } from '../../src/toolkit.ts';
 import { cachedRoutes } from '../support/cached-routes.ts';
+import { logIn } from '../support/log-in.ts';
 import { createTestApp, type TestApp } from '../support/test-app.ts';
 
 interface Page {
@@ -23,13 +24,12 @@ interface Page {
   pages: number;
 }
 
-const PASSWORD = 'a password for tests';
 let app: TestApp;
 // One for all: the cache keeps the responses of each host and port apart.
 let server: Server;
 
 beforeAll(async () => {
-  app = await createTestApp({ NODE_ENV: 'development', DEMO_PASSWORD: PASSWORD });
+  app = await createTestApp({ NODE_ENV: 'development' });
   server = app.app.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
@@ -203,13 +203,11 @@ describe('GET /api/search', () => {
 });
 
 describe('PATCH /api/companies/:id', () => {
-  const patch = (cookie: string, body: object, id: number | string = 1) =>
-    request(server).patch(`/api/companies/${id}`).set('Cookie', cookie).send(body);
-  let cookie: string;
+  let ada: Awaited<ReturnType<typeof logIn>>;
+  const patch = (body: object, id: number | string = 1) => ada.patch(`/api/companies/${id}`).send(body);
 
   beforeAll(async () => {
-    const login = await request(server).post('/api/session').send({ name: 'demo', password: PASSWORD });
-    cookie = login.headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '';
+    ada = await logIn(app);
   });
 
   test('changes the fields that are sent, and everybody sees it at once', async () => {
@@ -217,7 +215,7 @@ describe('PATCH /api/companies/:id', () => {
     expect(before.items[0]?.city).toBe('Cupertino');
     await get('/api/search?params={"q":"apple"}').expect(200);
 
-    const body = (await patch(cookie, { city: '  Apple Park ', founded: 1977 }).expect(200)).body as Company;
+    const body = (await patch({ city: '  Apple Park ', founded: 1977 }).expect(200)).body as Company;
     expect(body).toMatchObject({ id: 1, name: 'Apple', city: 'Apple Park', founded: 1977 });
 
     expect((await list('q=Apple')).items[0]).toEqual(body);
@@ -226,15 +224,15 @@ describe('PATCH /api/companies/:id', () => {
   });
 
   test('needs a session', async () => {
-    await patch('', { city: 'Nowhere' }).expect(401);
+    await request(server).patch('/api/companies/1').send({ city: 'Nowhere' }).expect(401);
   });
 
   test('refuses pages of other sites', async () => {
-    await patch(cookie, { city: 'Nowhere' }).set('Sec-Fetch-Site', 'cross-site').expect(403);
+    await patch({ city: 'Nowhere' }).set('Sec-Fetch-Site', 'cross-site').expect(403);
   });
 
   test('returns 404 for an unknown id', async () => {
-    await patch(cookie, { city: 'Nowhere' }, 101).expect(404);
+    await patch({ city: 'Nowhere' }, 101).expect(404);
   });
 
   test.each([
@@ -263,7 +261,7 @@ describe('PATCH /api/companies/:id', () => {
     ['a polluted prototype', JSON.parse('{"__proto__":{"admin":true}}') as object],
     ['a constructor', { constructor: { prototype: { admin: true } } }],
   ])('refuses %s with a 400 that names the fields', async (_what, body) => {
-    const problem = (await patch(cookie, body, 2).expect(400)).body as { errors: unknown[] };
+    const problem = (await patch(body, 2).expect(400)).body as { errors: unknown[] };
     expect(problem).toMatchObject({ code: 'VALIDATION_FAILED' });
     expect(problem.errors.length).toBeGreaterThan(0);
     expect((await get('/api/companies/2')).body).toMatchObject({ name: 'Microsoft', city: 'Redmond' });
@@ -275,11 +273,7 @@ describe('PATCH /api/companies/:id', () => {
     ['broken JSON', '{"city":', 400],
     ['no object', '7', 400],
   ])('refuses %s', async (_what, body, status) => {
-    await request(server)
-      .patch('/api/companies/2')
-      .set({ Cookie: cookie, 'Content-Type': 'application/json' })
-      .send(body)
-      .expect(status);
+    await ada.patch('/api/companies/2').set('Content-Type', 'application/json').send(body).expect(status);
   });
 });
 

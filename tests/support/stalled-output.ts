@@ -16,7 +16,7 @@ export interface Output {
 }
 
 /** A FIFO, which a shell's pipe is like. */
-export async function openFifo(): Promise<Output> {
+async function openFifo(): Promise<Output> {
   const folder = await mkdtemp(join(tmpdir(), 'fifo-'));
   const path = join(folder, 'log');
   execFileSync('mkfifo', [path]);
@@ -39,7 +39,7 @@ export async function openFifo(): Promise<Output> {
 }
 
 /** A socket, as systemd's journal is. */
-export async function openSocket(): Promise<Output> {
+async function openSocket(): Promise<Output> {
   const folder = await mkdtemp(join(tmpdir(), 'socket-'));
   const path = join(folder, 'log');
   const server = createServer({ pauseOnConnect: true }).listen(path);

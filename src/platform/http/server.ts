@@ -67,7 +67,7 @@ function handlerOf(app: Express, logger: Logger) {
 /**
  * Express calls `Object.setPrototypeOf` on every request and response, which makes both slow objects to V8 before 13
  * (Node 20 and 22). With these classes they have that prototype from the start: bare Express is 4 times as fast on Node
- * 20, and 1.1 times on Node 24 (docs/performance.md). Plain functions in place of the classes are a quarter slower.
+ * 20, and 1.1 times on Node 24. Plain functions in place of the classes are a quarter slower.
  */
 function expressServerClasses(app: Express) {
   class ExpressRequest extends IncomingMessage {}

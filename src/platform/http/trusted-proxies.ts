@@ -10,7 +10,7 @@ const MAX_ADDRESS_LENGTH = 64;
 
 /**
  * Express's setting, with a memory: Express parses the address and the list of proxies three times per request, 2 µs in
- * all (docs/performance.md); behind a proxy it is the same few addresses for years.
+ * all; behind a proxy it is the same few addresses for years.
  */
 export function trustProxies(app: Express, proxies: PlatformConfig['TRUST_PROXY']): void {
   app.set('trust proxy', proxies);

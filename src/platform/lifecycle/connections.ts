@@ -19,7 +19,7 @@ export class Connections implements RequestCounts {
   readonly #server: Server;
   /**
    * The last response in flight on each connection. Not a Set of responses: where so many pass through one, V8 keeps those
-   * that are over until the next full collection (docs/performance.md).
+   * that are over until the next full collection.
    */
   readonly #sockets = new Map<Socket, ServerResponse | undefined>();
   #keepAlive = true;

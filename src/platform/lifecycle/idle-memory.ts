@@ -12,7 +12,7 @@ const MIN_GROWTH_BYTES = 16 * 1024 ** 2;
 
 /**
  * Collects garbage while the process is idle, and gives the memory back to the system. V8 collects when it needs memory,
- * so a process that has become idle keeps what its last load took, most of it garbage (docs/performance.md).
+ * so a process that has become idle keeps what its last load took, most of it garbage.
  *
  * A collection pauses the process for some tens of milliseconds, and the next load has to take the memory again. So it
  * happens once after a load, and not in the pause between two bursts.

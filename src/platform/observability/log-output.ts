@@ -40,7 +40,7 @@ const GONE = new Set(['EPIPE', 'EBADF']);
  * for each turn of the event loop, is a fifth of a small request's cost: a thread and a system call.
  *
  * Lines wait as bytes outside of V8's heap. As strings they would outlive the small garbage collections, each with
- * the dozens of pieces a line is put together from (docs/performance.md).
+ * the dozens of pieces a line is put together from.
  *
  * To anything but a file, each write is of whole lines and of 4,096 bytes at most, so that the lines of several workers on
  * one pipe never mix. A longer line is shortened (`shortenLine`).

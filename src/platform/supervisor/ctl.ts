@@ -26,7 +26,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing runs (or it belongs to an
 const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3 } as const;
 
 /** There is no primary at the socket, or none that can be trusted. */
-export class Unreachable extends Error {
+class Unreachable extends Error {
   override readonly name = 'Unreachable';
 }
 

@@ -30,7 +30,7 @@ export interface LoadResult {
 }
 
 /** Keep-alive GET and POST, a connection for each request, and people who think: what comes in by day. */
-export const MIXED_CLIENTS: readonly Clients[] = [
+const MIXED_CLIENTS: readonly Clients[] = [
   { count: 6, path: '/livez' },
   { count: 4, method: 'POST', path: '/test/echo' },
   { count: 4, path: '/livez', keepAlive: false },

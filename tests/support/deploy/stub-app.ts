@@ -4,7 +4,7 @@ import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
 import { serve } from '../http.ts';
 
 /** Text that is worth compressing, with a number that distinguishes one response from the next. */
-export function bigText(number: number): string {
+function bigText(number: number): string {
   return `answer ${number} ${'the same words again and again '.repeat(200)}`;
 }
 

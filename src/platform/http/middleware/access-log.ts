@@ -71,7 +71,7 @@ const UNUSED = 'wholeRequest';
 
 /**
  * pino-http also makes a logger with the whole request for each, which would be searched for secrets: a third of what a
- * request costs (`npm run bench`). With this one as its parent it gets none.
+ * request costs. With this one as its parent it gets none.
  */
 function withoutRequest(logger: Logger): Logger {
   const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {

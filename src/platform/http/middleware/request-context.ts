@@ -15,7 +15,7 @@ const storage = new AsyncLocalStorage<RequestContext>();
  *
  * Not the request itself: what Node starts for a request keeps its context, and the keep-alive timer of the connection
  * is among that. Every idle connection would keep its last request and response, through one garbage
- * collection after the other (docs/performance.md).
+ * collection after the other.
  */
 export function requestContext(): RequestHandler {
   return (req, _res, next) => {

@@ -37,7 +37,7 @@ export class KubernetesLab {
   }
 }
 
-export function parseManifests(text: string): Manifest[] {
+function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text).map((document) => {
     if (document.errors[0]) throw document.errors[0];
     return withoutLineBreaks(document.toJS() as Manifest);
