@@ -1,11 +1,16 @@
 import base from './jest.config.mjs';
 
-/** What `npm run init` makes of this template: `npm run test:template`. PARTS=all tries each part alone, and takes an hour. */
+if (process.argv.includes('--all')) process.env.TEMPLATE_CASES = 'all';
+
+/**
+ * What `npm run init` and `update` make of this template: `npm run test:template`. With `-- --all` each part alone and ten
+ * combinations, each with all of its tests: an hour and a half, for every night.
+ */
 export default {
   ...base,
   roots: ['<rootDir>/tests/template'],
   testPathIgnorePatterns: [],
-  testTimeout: 600_000,
+  testTimeout: 1_200_000,
   // One after the other: each compiles and lints a copy.
   maxWorkers: 1,
 };

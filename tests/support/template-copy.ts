@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { appendFile, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { until } from './until.ts';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -34,6 +35,8 @@ export class TemplateCopy {
     }
     await symlink(join(ROOT, 'node_modules'), copy.file('node_modules'));
     await copy.git('init', '--quiet');
+    // A link, and so no folder for .gitignore.
+    await appendFile(copy.file('.git', 'info', 'exclude'), 'node_modules\n');
     await copy.git('add', '--all');
     await copy.git('commit', '--quiet', '--message', 'template');
     return copy;
@@ -62,6 +65,49 @@ export class TemplateCopy {
 
   init(...args: string[]): Promise<Outcome> {
     return this.node('scripts/init.mjs', ...args);
+  }
+
+  /** Removes all that was done in it, but what Git ignores. */
+  async reset(): Promise<void> {
+    await this.git('reset', '--quiet', '--hard');
+    await this.git('clean', '--quiet', '-d', '--force');
+    await rm(this.file('.env'), { force: true });
+  }
+
+  /**
+   * Runs init on a terminal, and types each text as soon as its question is there.
+   *
+   * @param dialogue - the end of each question, and what is typed then.
+   */
+  async initOnTerminal(dialogue: readonly (readonly [string, string])[]): Promise<Outcome> {
+    const child = spawn('script', ['-qefc', `${process.execPath} scripts/init.mjs`, '/dev/null'], {
+      cwd: this.path,
+    });
+    let output = '';
+    let seen = 0;
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const code = new Promise<number>((resolve) =>
+      child.once('close', (status) => {
+        resolve(status ?? -1);
+      }),
+    );
+    try {
+      for (const [question, text] of dialogue) {
+        await until(() => output.includes(question, seen), 120_000);
+        seen = output.indexOf(question, seen) + question.length;
+        child.stdin.write(text);
+      }
+      return { code: await code, output };
+    } finally {
+      child.stdin.end();
+      child.kill();
+    }
+  }
+
+  /** Runs a script of its package.json. */
+  npm(...args: string[]): Promise<Outcome> {
+    const npm = join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js');
+    return this.node(process.env.npm_execpath ?? npm, ...args);
   }
 
   /** Runs a suite of its own tests. */

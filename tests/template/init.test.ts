@@ -12,6 +12,12 @@ afterEach(() => copy.remove());
 const read = (file: string) => readFile(copy.file(file), 'utf8');
 const EXAMPLES = 'companies,home,jobs';
 
+/** A script, and so no TypeScript. */
+const MANIFEST = '../../scripts/starter/manifest.mjs';
+const { PARTS } = (await import(MANIFEST)) as {
+  PARTS: { name: string }[];
+};
+
 describe('npm run init', () => {
   test('gives everything the name, and leaves a tree that is formatted and compiles', async () => {
     const { code, output } = await copy.init(
@@ -77,6 +83,21 @@ describe('npm run init', () => {
     expect(await copy.git('status', '--porcelain')).toBe('?? note.txt\n');
   });
 
+  test('removes an example that stands beside what was generated', async () => {
+    for (const [kind, name] of [
+      ['feature', 'orders'],
+      ['job', 'report'],
+      ['page', 'about'],
+      ['middleware', 'tenant'],
+    ] as const)
+      expect(await copy.node('scripts/starter/new.mjs', kind, name)).toMatchObject({ code: 0 });
+    const { code } = await copy.init('acme-shop', '--without', 'companies,jobs,home,account,todos', '--yes');
+    expect(code).toBe(0);
+    expect(await read('src/features/index.ts')).toMatch(/return \{\n {4}orders: orderRepository,\n {2}\};/);
+    expect(await copy.problems({ lint: true })).toBe('');
+    expect(await copy.test('tests/features')).toMatchObject({ code: 0 });
+  });
+
   test.each([
     [['acme-shop', '--without', 'compnies'], '"compnies" is no part; did you mean "companies"?'],
     [['acme-shop', '--without', 'companies'], 'jobs needs companies: remove jobs too, or keep companies'],
@@ -96,5 +117,51 @@ describe('npm run init', () => {
     const { code, output } = await copy.init(...args, '--yes');
     expect([code, output]).toEqual([2, expect.stringContaining(message)]);
     expect(await copy.git('status', '--porcelain')).toBe('');
+  });
+});
+
+describe('npm run init on a terminal', () => {
+  const NAMES = [
+    ['Name of the service: ', 'Acme Shop\r'],
+    ['"Acme Shop" is no name', ''],
+    ['Name of the service: ', 'acme-shop\r'],
+    ['Its domain (shop.example): ', 'https://acme.example\r'],
+    ['"https://acme.example" is no domain', ''],
+    ['Its domain (shop.example): ', 'acme.example\r'],
+  ] as const;
+  /** All parts but the companies, and with them their job and the start page. */
+  const asked = PARTS.map(({ name }) => name).filter((name) => name !== 'jobs' && name !== 'home');
+  const KEPT = asked.map((name) => [`  ${name}: `, name === 'companies' ? 'n\r' : '\r'] as const);
+
+  test('asks for the names until they are good, for each part, and before it begins', async () => {
+    await writeFile(copy.file('note.txt'), 'not committed');
+    const { code, output } = await copy.initOnTerminal([
+      ...NAMES,
+      ...KEPT,
+      ['changes that are not committed; git could not undo init alone. Go on? [y/N] ', 'y\r'],
+    ]);
+    expect([code, output]).toEqual([0, expect.stringContaining('Next: npm install && npm run check')]);
+    expect(JSON.parse(await read('.starter.json'))).toMatchObject({
+      name: 'acme-shop',
+      domain: 'acme.example',
+      without: ['companies', 'jobs', 'home'],
+    });
+    expect(await copy.initOnTerminal([...KEPT.slice(1), ['Go on? [y/N] ', 'n\r']])).toMatchObject({
+      code: 1,
+    });
+  });
+
+  test.each([
+    ['"no" at the end', [...NAMES, ...KEPT, ['Go on? [y/N] ', 'n\r']], /keep: /],
+    ['Enter at the end', [...NAMES, ...KEPT, ['Go on? [y/N] ', '\r']], /keep: /],
+    ['Ctrl-C at the end', [...NAMES, ...KEPT, ['Go on? [y/N] ', '\u0003']], /nothing was changed/],
+    ['Ctrl-C at the name', [['Name of the service: ', '\u0003']], /nothing was changed/],
+    ['the end of the input at the name', [['Name of the service: ', '\u0004']], /nothing was changed/],
+    ['the end of the input at a part', [...NAMES, ['  companies: ', '\u0004']], /nothing was changed/],
+  ] as const)('changes nothing after %s, and exits with 1', async (_what, dialogue, message) => {
+    const { code, output } = await copy.initOnTerminal(dialogue);
+    expect([code, output]).toEqual([1, expect.stringMatching(message)]);
+    expect(await copy.git('status', '--porcelain')).toBe('');
+    expect(existsSync(copy.file('.env'))).toBe(false);
   });
 });

@@ -9,7 +9,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 interface Edit {
   readonly file: string;
-  readonly when?: string;
+  readonly when?: readonly string[];
+  readonly where?: string;
 }
 
 interface Part {
@@ -39,7 +40,6 @@ const { GUIDE, guide } = (await script('guide.mjs')) as {
   GUIDE: string;
   guide: (answers: Answers) => string;
 };
-const { withDependents } = (await script('choice.mjs')) as { withDependents: (names: string[]) => string[] };
 const { render } = (await script('render.mjs')) as {
   render: (folder: string, answers: Answers) => Promise<Record<'deleted' | 'moved' | 'changed', unknown[]>>;
 };
@@ -55,8 +55,8 @@ describe('the manifest', () => {
     (part) => {
       expect(part.delete.filter((pattern) => matching(files, pattern).length === 0)).toEqual([]);
       const idle = part.edits.filter((edit) => {
-        // What another part's edits leave.
-        if (edit.when !== undefined) return false;
+        // What other edits leave.
+        if (edit.when !== undefined || edit.where !== undefined) return false;
         const path = join(ROOT, edit.file);
         if (!existsSync(path)) return true;
         const text = readFileSync(path, 'utf8');
@@ -98,17 +98,6 @@ describe('a rendered copy', () => {
     const left = filesIn(copy.path).flatMap((file) => leftovers(file, readFileSync(copy.file(file), 'utf8')));
     expect(left).toEqual([]);
   });
-
-  // Each part alone takes an hour: PARTS=all. Without it, a few that have the most lines in files of others.
-  const alone = process.env.PARTS === 'all' ? PARTS.map(({ name }) => name) : ['account', 'nginx', 'pm2'];
-  const all = PARTS.map(({ name }) => name);
-  test.each([...alone.map((name) => [name, withDependents([name])] as const), ['all', all] as const])(
-    'is formatted, compiles and lints without %s',
-    async (_name, without) => {
-      await render(copy.path, { without });
-      expect(await copy.problems({ lint: true })).toBe('');
-    },
-  );
 });
 
 /** Files of the template that a rendered copy keeps, and that name it on purpose. */

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { TemplateCopy } from '../support/template-copy.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
@@ -34,18 +35,6 @@ async function edit(folder: string, file: string, change: (text: string) => stri
 async function commit(folder: string, subject: string): Promise<void> {
   await git(folder, 'add', '--all');
   await git(folder, 'commit', '--quiet', '-m', subject);
-}
-
-/** The project as it is here, whether committed or not, as the template's first commit. */
-async function makeTemplate(folder: string): Promise<void> {
-  const listed = await git(ROOT, 'ls-files', '--cached', '--others', '--exclude-standard', '-z');
-  for (const file of listed.split('\0').filter(Boolean))
-    await cp(join(ROOT, file), join(folder, file)).catch((error: unknown) => {
-      // Deleted, and not committed yet.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    });
-  await git(folder, 'init', '--quiet');
-  await commit(folder, 'feat: the template');
 }
 
 interface Result {
@@ -123,15 +112,16 @@ describe.each([
   ['has the files of the template alone ("Use this template")', false],
 ])('update of a clone that %s', (_what, shares) => {
   let folder: string;
+  let upstream: TemplateCopy;
   let template: string;
   let clone: string;
   let before: string;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'update-test-'));
-    [template, clone] = [join(folder, 'template'), join(folder, 'clone')];
-    await mkdir(template);
-    await makeTemplate(template);
+    clone = join(folder, 'clone');
+    upstream = await TemplateCopy.create();
+    template = upstream.path;
     await git(folder, 'clone', '--quiet', template, clone);
     if (!shares) {
       await rm(join(clone, '.git'), { recursive: true });
@@ -142,7 +132,10 @@ describe.each([
     before = await git(clone, 'rev-parse', 'HEAD');
     await goOnUpstream(template);
   }, 240_000);
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await upstream.remove();
+  });
   beforeEach(() => git(clone, 'reset', '--quiet', '--hard', before));
 
   const update = (...args: string[]) =>
@@ -205,6 +198,22 @@ describe.each([
     expect(code).toBe(1);
     expect(output).toMatch(conflict);
     expect(await text('src/platform/http/pipelining.ts')).toMatch(/<<<<<<<[^]*= 7;[^]*= 112;[^]*>>>>>>>/);
+  });
+
+  test('says what to do where npm install fails', async () => {
+    const bin = join(folder, 'bin');
+    await mkdir(bin, { recursive: true });
+    await writeFile(join(bin, 'npm'), '#!/bin/sh\nexit 7\n', { mode: 0o755 });
+    const path = process.env.PATH ?? '';
+    process.env.PATH = `${bin}:${path}`;
+    const result = await runScript(clone, 'scripts/update.mjs', '--from', template).finally(() => {
+      process.env.PATH = path;
+    });
+    expect([result.code, result.output]).toEqual([
+      1,
+      expect.stringMatching(/npm install failed[^]*^Next: npm install, npm run check/m),
+    ]);
+    expect(JSON.parse(await text('package.json'))).toMatchObject({ dependencies: { helmet: '^8.99.0' } });
   });
 
   test('comes from a tarball as well', async () => {
