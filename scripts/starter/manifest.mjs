@@ -138,6 +138,7 @@ const EXAMPLES = [
       'tests/platform/cluster/demo-login.test.ts',
     ],
     scripts: ['hash-password'],
+    packages: ['p-limit'],
     edits: [
       {
         file: 'src/features/index.ts',
@@ -407,6 +408,7 @@ const TARGETS = [
       'deploy/upstart/app-pm2.conf',
       'tests/deploy/pm2.test.ts',
       'tests/deploy/pm2-deploy.test.ts',
+      'tests/support/deploy/sshd.ts',
     ],
     edits: [
       practice('PM2'),
