@@ -60,9 +60,9 @@ try {
 
 function copyContents(root) {
   mkdirSync(root);
-  // A .env is this machine's, not the release's, and so are the secrets that deploy/kubernetes keeps beside its files.
+  // A .env is this machine's, not the release's, and so are secrets beside the files in deploy/.
   const filter = (source) =>
-    basename(source) !== '.env' && !/[\\/]overlays[\\/]\w+[\\/]secrets$/.test(source);
+    basename(source) !== '.env' && !/[\\/](?:overlays[\\/]\w+|swarm)[\\/]secrets$/.test(source);
   for (const name of CONTENTS.filter((one) => existsSync(one))) {
     cpSync(name, join(root, name), { recursive: true, filter });
   }

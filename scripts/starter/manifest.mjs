@@ -248,6 +248,18 @@ const TARGETS = [
     ],
   },
   {
+    name: 'swarm',
+    about: 'the stack for Docker Swarm, on several hosts',
+    needs: ['docker'],
+    delete: [
+      'deploy/swarm/',
+      'tests/deploy/swarm.test.ts',
+      'tests/support/deploy/swarm.ts',
+      'tests/lab/swarm.sh',
+    ],
+    edits: [practice('Swarm'), stop('Swarm')],
+  },
+  {
     name: 'kubernetes',
     about: 'the manifests for Kubernetes (kustomize)',
     needs: ['docker'],
@@ -261,10 +273,6 @@ const TARGETS = [
       practice('Kubernetes'),
       stop('Kubernetes'),
       { file: DEPLOY, rows: ['`registry.example.com/app`', '`traefik`', '`monitoring`'] },
-      {
-        file: 'scripts/package.mjs',
-        replace: [', and so are the secrets that deploy/kubernetes keeps beside its files.', '.'],
-      },
       {
         file: 'deploy/prometheus/prometheus.yml',
         from: '# In Kubernetes without the Prometheus Operator: each pod by its address, which it accepts, from the Service of',

@@ -52,6 +52,12 @@ const RULES = [
   { in: INSTALLED, find: /(?<=build (?:--tag|-t) |docker-image )app(?![\w-])|(?<=base64 48\)" )app$/gm },
   { in: INSTALLED, find: /(?<=\.example\.com\/)app(?![\w-])/g },
   { in: INSTALLED, find: /(?<!\/\/|user |the |^ {2})\bapp(?=:(?:check|compan|session|x\b|[}`]|$))/gm },
+  { in: INSTALLED, find: /(?<=\.example\.com\/)app(?=-nginx\b)/g },
+  // Docker Swarm: the stack, and its services.
+  {
+    in: /^deploy\/swarm\//,
+    find: /\bapp(?=_(?:app|nginx|redis)\b)|(?<=docker stack (?:rm|ps|services) )app\b/g,
+  },
   // Folders, files and units.
   {
     in: INSTALLED,

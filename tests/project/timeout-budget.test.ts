@@ -78,6 +78,14 @@ describe('whatever stops the app waits longer than the app takes', () => {
       expect(seconds(grace)).toBeGreaterThan(stopSeconds);
     });
 
+  for (const path of ['deploy/swarm/stack.yml'].filter(has))
+    test(`${path}: stop_grace_period of the app, with its own DRAIN_DELAY_SECONDS`, () => {
+      const [delay = 0] = secondsIn('deploy/swarm/app.env', /^DRAIN_DELAY_SECONDS=(.+)$/gm);
+      const [, app = ''] = /^ {2}app:\n((?: {4}.*\n|\n)+)/m.exec(read(path)) ?? [];
+      const [, grace = '0'] = /^ {4}stop_grace_period: (\S+)$/m.exec(app) ?? [];
+      expect(seconds(grace)).toBeGreaterThan(stopSeconds - config.DRAIN_DELAY_SECONDS + delay);
+    });
+
   for (const path of ['deploy/forever/app.json'].filter(has))
     test(`${path}: SIGTERM, and never a SIGKILL after it`, () => {
       const job = JSON.parse(read(path)) as Record<string, unknown>;
