@@ -41,7 +41,7 @@ export VERSION EDGE_VERSION
 docker stack deploy --detach=true --with-registry-auth --compose-file stack.yml "$name" > /dev/null
 
 # How the last update of a service goes; empty where nothing was to update.
-state() { docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{end}}' "${name}_$1"; }
+state() { docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{- end}}' "${name}_$1"; }
 tasks() { docker stack ps --no-trunc --filter "desired-state=$1" --format '{{.Name}} on {{.Node}}: {{.CurrentState}} {{.Error}}' "$name"; }
 failures() { tasks shutdown | grep -E ': (Failed|Rejected)' | head -n 3; }
 # Services with fewer containers than they should have.
