@@ -30,7 +30,7 @@ describeWithDocker('deploy/swarm', () => {
     const visit = async () => {
       const headers = { Cookie: cookie };
       load = swarm.load([
-        { path: '/api/companies/7', lacks: 'rubbish' },
+        { path: '/api/items/7', lacks: 'rubbish' },
         { path: '/api/session', headers, contains: 'ada' },
       ]);
       await load.goOn(50);
@@ -156,7 +156,7 @@ describeWithDocker('deploy/swarm', () => {
         await swarm.docker('n2', ['node', 'inspect', '--format', '{{.ManagerStatus.Leader}}', 'n1']),
       ).toBe('true');
       const headers = { Cookie: cookie, 'Content-Type': 'application/json' };
-      const write = { path: '/api/companies/8', method: 'PATCH', headers, body: '{"city":"Lima"}' };
+      const write = { path: '/api/items/8', method: 'PATCH', headers, body: '{"city":"Lima"}' };
       const reads = await visit();
       const writes = swarm.load([write], 4);
       try {

@@ -2,7 +2,6 @@ import { execFile, spawnSync, type ExecFileException } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { USERS } from './app-host.ts';
 import { buildImage, docker } from './docker.ts';
 import { IMAGES, projectCopy } from './docker-project.ts';
 import { Load, type LoadRequest } from './load.ts';
@@ -57,7 +56,6 @@ export class Swarm {
       'interval: 3s, timeout: 5s, retries: 3, start_period: 15s }',
     ]);
     folder.change('deploy/swarm/deploy.sh', [`registry.example.com/${swarm.name}`, swarm.image]);
-    await writeFile(folder.join('deploy/swarm/secrets/users'), JSON.stringify(USERS));
     await run(PROGRAM, ['up'], { timeout: 120_000, env: { ...process.env, LAB_LIFETIME: '1800' } });
     await swarm.#images();
     await swarm.docker('n1', ['swarm', 'init', '--advertise-addr', LAB.n1 ?? '']);
