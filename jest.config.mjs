@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
  */
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/tests'],
+  roots: ['<rootDir>/src', '<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: [
     '/tests/platform/cluster/',

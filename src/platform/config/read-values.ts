@@ -22,7 +22,7 @@ const FIXES: Readonly<Record<string, string>> = {
  * Reads a `.env` file. Only one that does not exist counts as none: what stands in a file that cannot be read may be what
  * makes this a production system. That is a problem.
  */
-function readDotenvFile(path: string): {
+export function readDotenvFile(path: string): {
   found: boolean;
   values: Record<string, string>;
   problem?: string;
