@@ -51,7 +51,8 @@ export function mountFeature(text, { one, many }) {
 function addOpened(text, { many, one, repository }) {
   const RETURN = /^ {2}return \{([^}]*)\};/m;
   if (!RETURN.test(text)) return text;
-  let result = text.replace('Opened = object;', 'Opened = Awaited<ReturnType<typeof features>>;');
+  // Not as the template writes it: a later `npm run init` would put `object` back.
+  let result = text.replace('Opened = object;', 'Opened = Readonly<Awaited<ReturnType<typeof features>>>;');
   if (/interface Opened \{/.test(result)) {
     result = addImport(
       result,
