@@ -14,10 +14,12 @@ How to remove examples and targets that you do not use. This page is made from \
 
 \`\`\`sh
 npm run init -- --without companies,home,jobs    # shows what it will do, and asks
+npm run init -- --keep docker,nginx,redis        # of the targets in deploy/, keeps these alone
 npm run check                                    # reports what still refers to what you removed
 \`\`\`
 
 Init removes the files, their lines in other files, tests, packages and rows of the docs. Commit first: git brings everything back.
+It refuses to remove a part that another one needs: the third column says what goes with it, and has to be named too.
 By hand: delete what the part consists of, change the files that name it, and run \`npm run check\`.
 
 ## The parts

@@ -34,7 +34,7 @@ export const TEMPLATE_ONLY = {
     {
       file: 'README.zh-TW.md',
       from: '## 改成您的專案',
-      to: '這個指令把範本的名稱換成您的名稱，包括套件、systemd 單元、映像、Redis 的鍵、cookie 與文件；移除您不要的部分以及相關的測試與文件；並產生含有新密鑰的 `.env`。執行之前會先列出要做的事。不加選項時會逐項詢問。[各個部分](docs/remove-what-you-dont-need.md)也可以之後再移除。',
+      to: '這個指令把範本的名稱換成您的名稱，包括套件、systemd 單元、映像、Redis 的鍵、cookie 與文件；移除您不要的部分以及相關的測試與文件；並產生含有新密鑰的 `.env`。執行之前會先列出要做的事。不加選項時會逐項詢問。`--keep` 列出 deploy/ 中要保留的部署目標。[各個部分](docs/remove-what-you-dont-need.md)也可以之後再移除。',
     },
   ],
 };
@@ -117,6 +117,14 @@ const EXAMPLES = [
           "if (users.demo) router.use('/demo', demoForms(toolkit, { users, companies: repository }));",
           "router.use('/', home(toolkit, { demo: users.demo }));",
         ],
+      },
+      {
+        file: 'README.md',
+        replace: ['Open <http://localhost:3000>.', 'The API is at <http://localhost:3000>.'],
+      },
+      {
+        file: 'README.zh-TW.md',
+        replace: ['請開啟 <http://localhost:3000>。', 'API 位於 <http://localhost:3000>。'],
       },
       {
         file: 'src/session.ts',
