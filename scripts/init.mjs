@@ -60,7 +60,7 @@ async function main() {
   console.log(planOf(answers, recorded));
   if (values['dry-run']) return 0;
   if (!values.yes && !(await confirmed())) return 1;
-  await carryOut(answers);
+  await carryOut(answers, recorded);
   return 0;
 }
 
@@ -164,8 +164,8 @@ async function confirmed() {
   return /^y/i.test(await answerTo(`${warning}Go on? [y/N] `));
 }
 
-async function carryOut(answers) {
-  const { deleted, moved, changed } = await render(ROOT, answers);
+async function carryOut(answers, done) {
+  const { deleted, moved, changed } = await render(ROOT, answers, { done });
   writeJson(at(RECORD), answers);
   if (!existsSync(at('.env'))) writeEnv();
   console.log(`deleted ${deleted.length} files, moved ${moved.length}, changed ${changed.length}`);

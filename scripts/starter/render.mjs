@@ -16,14 +16,18 @@ import { lockFor, withoutEntries } from './package-json.mjs';
  * @param folder - the tree: a checkout, or an unpacked template.
  * @param answers - what `.starter.json` records: `name`, `domain`, and `without`, the names of removed parts.
  * @param prettier - the package; by default the project's own, if it is installed.
+ * @param done - the answers that the tree was rendered with before. Only what is removed since then is: what else the tree has
+ *   by now is its owner's, though it may look like the template's.
  * @returns the files that were deleted, moved and changed.
  */
-export async function render(folder, answers, { prettier } = {}) {
+export async function render(folder, answers, { prettier, done } = {}) {
   const removed = PARTS.filter(({ name }) => answers.without?.includes(name));
-  const parts = [TEMPLATE_ONLY, ...removed];
-  const deleted = deleteFiles(folder, parts, answers);
-  const moved = moveFiles(folder, answers);
-  const changed = await formatted(folder, changedTexts(folder, parts, answers), prettier);
+  const all = [TEMPLATE_ONLY, ...removed];
+  const fresh = done ? removed.filter(({ name }) => !done.without?.includes(name)) : all;
+  const deleted = deleteFiles(folder, fresh, answers);
+  const moved = done ? [] : moveFiles(folder, answers);
+  const texts = changedTexts(folder, { all, fresh }, answers, done !== undefined);
+  const changed = await formatted(folder, texts, prettier);
   for (const [file, text] of changed) writeFileSync(join(folder, file), text);
   if (changed.has('package.json')) writeLock(folder);
   return { deleted, moved, changed: [...changed.keys()] };
@@ -54,25 +58,31 @@ function moveFiles(folder, answers) {
 }
 
 /** The edits of the parts, the names, the guide and the packages. @returns the new texts of the files that differ. */
-function changedTexts(folder, parts, answers) {
+function changedTexts(folder, { all, fresh }, answers, isRenamed) {
   const changed = new Map();
-  const edits = parts
-    .flatMap((part) => part.edits ?? [])
-    .filter(({ when }) => when === undefined || when.every((name) => answers.without.includes(name)));
-  const isGone = goneWith(parts, answers);
+  const edits = editsOf(all, fresh, answers.without);
+  const isGone = goneWith(all, answers);
   for (const file of filesIn(folder)) {
     const text = readText(join(folder, file));
     if (text === undefined || file === 'package-lock.json') continue;
     const own = edits.filter((edit) => renamePath(edit.file, answers) === file);
     const renamed = (part) => rename(part, file, answers);
     let result = own.reduce((sofar, edit) => applyEdit(sofar, edit, renamed), text);
-    if (file === 'package.json') result = packageJson(result, parts);
+    if (file === 'package.json') result = packageJson(result, fresh);
     if (file === GUIDE) result = guide(answers);
-    result = renamed(result);
+    if (!isRenamed) result = renamed(result);
     if (file.endsWith('.md')) result = withoutDeadLinks(result, file, isGone);
     if (result !== text) changed.set(file, result);
   }
   return changed;
+}
+
+/** The edits of these parts, and those of others that wait for one of them. */
+function editsOf(all, fresh, without) {
+  const isDue = (part, when = []) =>
+    when.every((name) => without.includes(name)) &&
+    fresh.some((one) => one === part || when.includes(one.name));
+  return all.flatMap((part) => (part.edits ?? []).filter(({ when }) => isDue(part, when)));
 }
 
 /** Whether a file or folder belongs to a removed part. */

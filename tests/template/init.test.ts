@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { TemplateCopy } from '../support/template-copy.ts';
 
@@ -66,6 +66,19 @@ describe('npm run init', () => {
     expect(existsSync(copy.file('src/features/todos'))).toBe(false);
     expect(await read('.env')).toBe(env);
     expect((await copy.init('other', '--yes')).code).toBe(2);
+  });
+
+  test('leaves alone what its owner made later, though it looks like what an earlier run removed', async () => {
+    await copy.init('acme-shop', '--without', EXAMPLES, '--yes');
+    const own = {
+      'src/features/home/mine.ts': 'export const mine = 1;\n',
+      'notes.md': 'Unlike `/srv/app/`, `docker build --tag app` is ours.\n',
+      'src/features/index.ts': `${await read('src/features/index.ts')}export async function features(): Promise<void> {}\n`,
+    };
+    await mkdir(copy.file('src/features/home'));
+    for (const [file, text] of Object.entries(own)) await writeFile(copy.file(file), text);
+    expect((await copy.init('--without', 'soak', '--yes')).code).toBe(0);
+    for (const [file, text] of Object.entries(own)) expect(await read(file)).toBe(text);
   });
 
   test('changes nothing with --dry-run, and nothing when it cannot ask', async () => {
