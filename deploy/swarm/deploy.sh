@@ -38,7 +38,6 @@ IMAGE=$image
 REDIS_CONF=$name-redis-conf-$(sha256sum < ../redis/redis.conf | cut -c1-12)
 set +a
 export VERSION EDGE_VERSION
-docker stack deploy --detach=true --with-registry-auth --compose-file stack.yml "$name" > /dev/null
 
 # How the last update of a service goes; empty where nothing was to update.
 state() { docker service inspect --format '{{with .UpdateStatus}}{{.State}}{{- end}}' "${name}_$1"; }
@@ -55,6 +54,18 @@ roll_back() {
   done
 }
 
+# Swarm refuses a change of a service that changes at this moment: an update that failed is still on its way back. What of
+# the stack was changed by then is no change the next time.
+deploy() {
+  for _ in $(seq 30); do
+    output=$(docker stack deploy --detach=true --with-registry-auth --compose-file stack.yml "$name" 2>&1) && return
+    case $output in *'out of sequence'*) sleep 1 ;; *) break ;; esac
+  done
+  roll_back
+  fail "$output" "$VERSION was not deployed; what ran before serves."
+}
+
+deploy
 begun=$(date +%s)
 settled=0
 cramped=0
