@@ -37,7 +37,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        nginx-light libnginx-mod-http-brotli-filter libnginx-mod-http-brotli-static openssl \
     && rm -rf /var/lib/apt/lists/* \
-    # A tmpfs without a mode of its own, as Swarm mounts it, takes the one of the folder below it.
+    # A tmpfs without a mode of its own, as a cluster may mount it, takes the one of the folder below it.
     && install --directory --mode=1777 /run /var/cache/nginx \
     # Docker collects the logs.
     && ln -sf /dev/stdout /var/log/nginx/access.log \

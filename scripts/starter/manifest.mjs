@@ -227,6 +227,12 @@ const labs = (...others) => ({
 /** They compare the proxies, so they need all of them. */
 const SOCKET_TESTS = ['tests/deploy/websockets.test.ts', 'tests/deploy/socket-io.test.ts'];
 
+/** A row of the commands in both READMEs. */
+const commandRow = (name) => [
+  { file: 'README.md', rows: [name] },
+  { file: 'README.zh-TW.md', rows: [name] },
+];
+
 const TARGETS = [
   {
     name: 'docker',
@@ -243,6 +249,7 @@ const TARGETS = [
       'tests/lab/docker.sh',
     ],
     edits: [
+      ...commandRow('`docker compose up`'),
       practice('Docker', 'Compose'),
       labs('systemd', 'ansible'),
       stop('Docker'),
@@ -427,6 +434,7 @@ const TARGETS = [
       'tests/support/deploy/sshd.ts',
     ],
     edits: [
+      ...commandRow('`pm2 start ecosystem.config.js`'),
       practice('PM2'),
       stop('PM2'),
       ...without(PRACTICES, '[ecosystem.config.js](../ecosystem.config.js) for PM2; '),

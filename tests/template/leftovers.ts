@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<string, RegExp>> = {
   account: /features\/account|hash-password|createUsers/,
   todos: /features\/todos|`todos`/,
   docker: /\bdocker (?:build|compose|run)|deploy\/docker\b|Dockerfile|(?<!devcontainer\/)docker-compose/,
+  swarm: /\bdocker (?:stack|service|node|swarm)\b|deploy\/swarm|SWARM_LAB/,
   kubernetes: /kubectl|kustomiz|(?<!support\/)deploy\/kubernetes/i,
   prometheus: /promtool|deploy\/prometheus/,
   nginx: /nginx -s|\/etc\/nginx|deploy\/nginx/,
