@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
  */
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/src', '<rootDir>/tests'],
+  roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: [
     '/tests/platform/cluster/',
