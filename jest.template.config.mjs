@@ -4,7 +4,7 @@ if (process.argv.includes('--all')) process.env.TEMPLATE_CASES = 'all';
 
 /**
  * What `npm run init` and `update` make of this template: `npm run test:template`. With `-- --all` each part alone and ten
- * combinations, each with all of its tests: an hour and a half, for every night.
+ * combinations, each with all of its tests: more than an hour, for every night.
  */
 export default {
   ...base,

@@ -221,7 +221,7 @@ const labs = (...others) => ({
   file: DEPLOY,
   when: others,
   from: '### Labs',
-  to: "with the same commands; with an empty `DOCKER_LAB` the tests use the machine's own engine.",
+  to: "scripts with the same commands; with an empty `DOCKER_LAB` the tests use the machine's own engine.",
 });
 
 /** They compare the proxies, so they need all of them. */

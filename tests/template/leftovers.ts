@@ -32,7 +32,7 @@ const WORDS: Readonly<Record<string, RegExp>> = {
 
 /** They name parts on purpose: what init itself is, what it records, and what checks whichever targets are there. */
 const ON_PURPOSE =
-  /^(?:CHANGELOG\.md|\.starter\.json|package-lock\.json|scripts\/(?:starter\/|init\.mjs)|tests\/project\/(?:timeout-budget|docs|contributing|line-ends|placeholders)\.test\.ts|tests\/deploy\/release\.test\.ts|tests\/support\/deploy\/tools\.ts|\.gitattributes|\.prettierignore|tests\/scripts\/|\.devcontainer\/)/;
+  /^(?:CHANGELOG\.md|\.starter\.json|package-lock\.json|scripts\/(?:starter\/|init\.mjs)|tests\/project\/(?:timeout-budget|docs|contributing|line-ends|placeholders)\.test\.ts|tests\/deploy\/release\.test\.ts|tests\/support\/deploy\/(?:tools|hosts)\.ts|\.gitattributes|\.prettierignore|tests\/scripts\/|\.devcontainer\/)/;
 
 const WITH_TEXT =
   /\.(?:md|ts|mts|mjs|js|json|ya?ml|sh|conf|cfg|vcl|service|socket|toml|j2)$|(?:^|\/)[A-Z]\w+$|^\.[\w./-]+$/;

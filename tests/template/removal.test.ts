@@ -43,7 +43,7 @@ const CASES = [
   { what: 'with all parts', without: [] },
 ].map((one, index) => ({ ...one, name: index % 2 === 0 ? 'app' : 'acme-shop' }));
 
-/** `--all` (jest.template.config.mjs): each with all of its tests, which takes an hour and a half. */
+/** `--all` (jest.template.config.mjs): each with all of its tests, which takes more than an hour. */
 const IN_FULL = process.env.TEMPLATE_CASES === 'all';
 
 /** Without --all: those that have the most lines in files of others, two combinations, and the extremes. */

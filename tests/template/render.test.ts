@@ -9,7 +9,6 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 interface Edit {
   readonly file: string;
-  readonly when?: readonly string[];
   readonly where?: string;
 }
 
@@ -56,7 +55,7 @@ describe('the manifest', () => {
       expect(part.delete.filter((pattern) => matching(files, pattern).length === 0)).toEqual([]);
       const idle = part.edits.filter((edit) => {
         // What other edits leave.
-        if (edit.when !== undefined || edit.where !== undefined) return false;
+        if (edit.where !== undefined) return false;
         const path = join(ROOT, edit.file);
         if (!existsSync(path)) return true;
         const text = readFileSync(path, 'utf8');
