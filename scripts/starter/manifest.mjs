@@ -547,7 +547,7 @@ const TARGETS = [
       },
       ...without(
         PRACTICES,
-        '; [deploy/ansible](../deploy/ansible) deploys to several hosts with control of the load balancer, as StrongLoop PM did',
+        '; [deploy/ansible](../deploy/ansible) deploys to several hosts with control of the load balancer',
         ', [ansible.test.ts](../tests/deploy/ansible.test.ts)',
       ),
       ...without('.ci/run', ' ansible-core'),
