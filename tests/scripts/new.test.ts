@@ -1,16 +1,17 @@
 import { symlink } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { SmallProject, type Result } from '../support/small-project.ts';
+import type { Outcome } from '../support/outcome.ts';
+import { SmallProject } from '../support/small-project.ts';
 
 const MINUTES = 60_000;
 const PRETTIER = 'node_modules/prettier/bin/prettier.cjs';
 
 let project: SmallProject;
-let made: Result[];
+let made: Outcome[];
 /** The files that the generator reported. */
 let files: string[];
 /** What Prettier says of them. */
-let format: Result;
+let format: Outcome;
 
 const generate = (...args: string[]) => project.run('node', 'scripts/starter/new.mjs', ...args);
 
@@ -54,7 +55,7 @@ async function addField(): Promise<void> {
 const isCode = (file: string) => file.endsWith('.ts');
 
 /** Runs test files as `npm test` does. */
-function jest(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Result> {
+function jest(env: Readonly<Record<string, string>>, ...args: string[]): Promise<Outcome> {
   const options = ['--experimental-vm-modules', '--no-warnings=ExperimentalWarning'];
   return project.runWith(env, process.execPath, ...options, 'node_modules/jest/bin/jest.js', ...args);
 }

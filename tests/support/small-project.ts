@@ -1,8 +1,8 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { outcomeOf, type Outcome } from './outcome.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -10,13 +10,6 @@ const COPIED = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.
 
 /** What is installed, built or this machine's own. */
 const NOT_COPIED = new Set(['node_modules', 'dist', 'coverage', '.git', '.env']);
-
-/** How a command ended, and what it printed. */
-export interface Result {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** A checkout of the project with a few lines of source in place of its own, so that a build takes a second. */
 export class SmallProject {
@@ -56,18 +49,14 @@ export class SmallProject {
   }
 
   /** Runs a command in it, with nothing of the test's environment but the PATH. */
-  run(command: string, ...args: string[]): Promise<Result> {
+  run(command: string, ...args: string[]): Promise<Outcome> {
     return this.runWith({}, command, ...args);
   }
 
   /** `run` with further environment. */
-  async runWith(env: Readonly<Record<string, string>>, command: string, ...args: string[]): Promise<Result> {
+  async runWith(env: Readonly<Record<string, string>>, command: string, ...args: string[]): Promise<Outcome> {
     const options = { cwd: this.path, env: { PATH: process.env.PATH, HOME: this.path, ...env } };
-    return new Promise((resolve) => {
-      execFile(command, args, options, (error, stdout, stderr) => {
-        resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
-      });
-    });
+    return outcomeOf(command, args, options);
   }
 
   async remove(): Promise<void> {

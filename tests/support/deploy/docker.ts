@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { repositoryPath, type WorkFolder } from './render.ts';
-import { describeUnless } from './tools.ts';
+import { describeUnless, labVariables } from './tools.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
@@ -19,9 +19,10 @@ const run = promisify(execFile);
  * published ports in it.
  */
 const LAB = process.env.DOCKER_LAB ?? repositoryPath('tests/lab/docker.sh');
-const labEnv = LAB ? readLabEnv() : undefined;
+const labEnv = LAB ? labVariables(LAB) : undefined;
 const script = labEnv && LAB;
-const env = { ...process.env, ...labEnv };
+/** What a docker command needs. */
+export const dockerEnv: NodeJS.ProcessEnv = { ...process.env, ...labEnv };
 
 const HOW_TO =
   'As root on Debian 12 run: tests/lab/docker.sh setup. Elsewhere install Docker 25 or newer with Compose v2: ' +
@@ -29,7 +30,8 @@ const HOW_TO =
 
 /** `describe` for suites that need a Docker engine and Compose. */
 export function describeWithDocker(name: string, suite: () => void): void {
-  const succeeds = (...args: string[]) => spawnSync('docker', args, { env, stdio: 'ignore' }).status === 0;
+  const succeeds = (...args: string[]) =>
+    spawnSync('docker', args, { env: dockerEnv, stdio: 'ignore' }).status === 0;
   // The script's engine does not run yet.
   const there = succeeds('compose', 'version') && (script !== undefined || succeeds('version'));
   describeUnless(there ? undefined : HOW_TO, name, suite);
@@ -40,14 +42,14 @@ export async function docker(
   args: readonly string[],
   { cwd = tmpdir(), seconds = 60 } = {},
 ): Promise<string> {
-  const options = { cwd, env, timeout: seconds * 1000, maxBuffer: 64 * 1024 * 1024 };
+  const options = { cwd, env: dockerEnv, timeout: seconds * 1000, maxBuffer: 64 * 1024 * 1024 };
   const { stdout } = await run('docker', args, options);
   return stdout.trim();
 }
 
 /** The command line of a docker command, for those that need its output as a stream. */
 export function spawnDocker(args: readonly string[]) {
-  return spawn('docker', args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  return spawn('docker', args, { env: dockerEnv, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
 /** Builds an image in the network that the engine has for it. */
@@ -84,7 +86,7 @@ require('node:net').createServer({ allowHalfOpen: true }, (near) => {
 export async function openDoor(port: number, folder: WorkFolder): Promise<Door> {
   if (!script) return { port, close: () => Promise.resolve() };
   const path = folder.join(`${port}.sock`);
-  const namespace = `--net=/run/netns/${env.LAB_NETNS ?? ''}`;
+  const namespace = `--net=/run/netns/${dockerEnv.LAB_NETNS ?? ''}`;
   const inside = spawn('nsenter', [namespace, process.execPath, '-e', FORWARD, path, String(port)], {
     stdio: 'ignore',
   });
@@ -107,12 +109,4 @@ export async function openDoor(port: number, folder: WorkFolder): Promise<Door> 
       await once(inside, 'exit');
     },
   };
-}
-
-/** The variables that a docker command needs; undefined before the setup. */
-function readLabEnv(): Record<string, string> | undefined {
-  const { status, stdout } = spawnSync(LAB, ['env'], { encoding: 'utf8' });
-  if (status !== 0) return undefined;
-  const lines = stdout.trim().split('\n');
-  return Object.fromEntries(lines.map((line) => line.split(/=(.*)/, 2) as [string, string]));
 }

@@ -1,24 +1,25 @@
-import { execFile, spawnSync, type ExecFileException } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cp, mkdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { outcomeOf, type Outcome } from '../outcome.ts';
 import { makeCertificate } from './certificate.ts';
 import type { LoadOptions } from './load.ts';
 import { repositoryPath, WorkFolder, type Replacements } from './render.ts';
-import { SystemdMachine, type Outcome } from './systemd.ts';
-import { describeWith, describeUnless } from './tools.ts';
+import { SystemdMachine } from './systemd.ts';
+import { describeWith, describeUnless, labVariables } from './tools.ts';
 
 const run = promisify(execFile);
 
 /** The script that runs three machines with systemd and SSH in one network: HOSTS_LAB, by default tests/lab/hosts.sh. */
 const PROGRAM = process.env.HOSTS_LAB ?? repositoryPath('tests/lab/hosts.sh');
-const { status, stdout } = spawnSync(PROGRAM, ['env'], { encoding: 'utf8' });
-const LAB = Object.fromEntries(stdout.split('\n').map((line) => line.split('=', 2) as [string, string]));
+const variables = labVariables(PROGRAM);
+const LAB = variables ?? {};
 
 const DOMAIN = 'example.com';
 
 /** `describe` for suites that need these machines, and Ansible. */
 export function describeWithHosts(name: string, suite: () => void): void {
-  if (status === 0) describeWith(['ansible', 'openssl'], name, suite);
+  if (variables) describeWith(['ansible', 'openssl'], name, suite);
   else describeUnless('As root on Debian 12 run: tests/lab/hosts.sh setup', name, suite);
 }
 
@@ -119,13 +120,7 @@ export class Hosts {
       ANSIBLE_SSH_COMMON_ARGS: `-o UserKnownHostsFile=${LAB.KNOWN_HOSTS}`,
     };
     const options = { cwd: this.folder.join('deploy/ansible'), env, timeout: 400_000, maxBuffer: 1 << 26 };
-    return new Promise((resolve) => {
-      const args = ['in', 'sh', '-ec', commandLine];
-      execFile(PROGRAM, args, options, (error: ExecFileException | null, out, stderr) => {
-        const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-        resolve({ code, stdout: out, stderr });
-      });
-    });
+    return outcomeOf(PROGRAM, ['in', 'sh', '-ec', commandLine], options);
   }
 
   /** Where a load has to go: to the balancer. */

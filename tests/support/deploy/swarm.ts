@@ -1,31 +1,24 @@
-import { execFile, spawnSync, type ExecFileException } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { buildImage, docker } from './docker.ts';
+import { outcomeOf } from '../outcome.ts';
+import { buildImage, docker, dockerEnv } from './docker.ts';
 import { IMAGES, projectCopy } from './docker-project.ts';
 import { Load, type LoadRequest } from './load.ts';
 import { repositoryPath, type WorkFolder } from './render.ts';
-import { describeUnless } from './tools.ts';
+import { describeUnless, labVariables } from './tools.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
 
 /** The script that runs three hosts with an engine each: SWARM_LAB, by default tests/lab/swarm.sh. */
 const PROGRAM = process.env.SWARM_LAB ?? repositoryPath('tests/lab/swarm.sh');
-const variablesOf = (program: string) => {
-  const { status, stdout } = spawnSync(program, ['env'], { encoding: 'utf8' });
-  const lines = status === 0 ? stdout.trim().split('\n') : [];
-  return Object.fromEntries(lines.map((line) => line.split(/=(.*)/, 2) as [string, string]));
-};
-const LAB = variablesOf(PROGRAM);
-const ENGINE = existsSync(repositoryPath('tests/lab/docker.sh'))
-  ? variablesOf(repositoryPath('tests/lab/docker.sh'))
-  : {};
+const LAB = labVariables(PROGRAM) ?? {};
 const DOMAIN = 'example.com';
-export const REGISTRY = LAB.REGISTRY ?? '';
+const REGISTRY = LAB.REGISTRY ?? '';
 
-export type HostName = 'n1' | 'n2' | 'n3';
+type HostName = 'n1' | 'n2' | 'n3';
 
 /** `describe` for suites that need these hosts. */
 export function describeWithSwarm(name: string, suite: () => void): void {
@@ -74,11 +67,20 @@ export class Swarm {
     await buildImage(this.folder, 'app', `${this.image}:1.0.0`);
     await buildImage(this.folder, 'nginx', `${this.image}-nginx:1.0.0`);
     await docker(['tag', `${this.image}:1.0.0`, IMAGES.app]);
+    const own = [`${this.image}:1.0.0`, `${this.image}-nginx:1.0.0`];
+    await this.#load(...own, 'redis:7-bookworm');
+    for (const tag of own) await this.#upload(tag);
+  }
+
+  /** Gives images of this machine's engine to n2. */
+  async #load(...tags: string[]): Promise<void> {
     const file = this.folder.join('images.tar');
-    const tags = [`${this.image}:1.0.0`, `${this.image}-nginx:1.0.0`, 'redis:7-bookworm'];
     await docker(['save', '--output', file, ...tags], { seconds: 120 });
     await this.docker('n2', ['load', '--quiet', '--input', file], 120);
-    for (const tag of tags.slice(0, 2)) await this.docker('n2', ['push', '--quiet', tag], 120);
+  }
+
+  async #upload(tag: string): Promise<void> {
+    await this.docker('n2', ['push', '--quiet', tag], 120);
   }
 
   /** Another version of the app's image, with these lines at the end of its Dockerfile. */
@@ -94,10 +96,8 @@ export class Swarm {
       this.folder.join('Dockerfile.swarm'),
       this.folder.path,
     ]);
-    const file = this.folder.join('image.tar');
-    await docker(['save', '--output', file, tag], { seconds: 120 });
-    await this.docker('n2', ['load', '--quiet', '--input', file], 120);
-    await this.docker('n2', ['push', '--quiet', tag], 120);
+    await this.#load(tag);
+    await this.#upload(tag);
   }
 
   /** A docker command on a host. */
@@ -109,17 +109,9 @@ export class Swarm {
   /** A script of deploy/swarm, run on n2; `output` has both streams. */
   async script(name: string, ...args: string[]): Promise<{ code: number; output: string }> {
     const options = { env: this.#env('n2'), timeout: 700_000 };
-    return new Promise((resolve) => {
-      execFile(
-        'sh',
-        [this.folder.join('deploy/swarm', name), ...args],
-        options,
-        (error: ExecFileException | null, out, err) => {
-          const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-          resolve({ code, output: out + err });
-        },
-      );
-    });
+    const path = this.folder.join('deploy/swarm', name);
+    const { code, stdout, stderr } = await outcomeOf('sh', [path, ...args], options);
+    return { code, output: stdout + stderr };
   }
 
   async succeed(name: string, ...args: string[]): Promise<void> {
@@ -128,7 +120,7 @@ export class Swarm {
   }
 
   #env(host: HostName) {
-    return { ...process.env, ...ENGINE, DOCKER_HOST: `unix://${LAB[`${host}_SOCKET`] ?? ''}` };
+    return { ...dockerEnv, DOCKER_HOST: `unix://${LAB[`${host}_SOCKET`] ?? ''}` };
   }
 
   async power(what: 'crash' | 'start', host: HostName): Promise<void> {

@@ -1,7 +1,8 @@
-import { execFile, spawnSync, type ExecFileException } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
+import { outcomeOf, type Outcome } from '../outcome.ts';
 import { describeWithNpm } from './npm-program.ts';
 import { PM2 } from './pm2.ts';
 import { repositoryPath } from './render.ts';
@@ -32,13 +33,6 @@ export function describeWithSystemd(name: string, suite: (pm2Commands: string) =
     describeUnless('As root on Debian 12 run: tests/lab/systemd.sh setup', name, () => {
       suite('');
     });
-}
-
-/** What a command inside came to. */
-export interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 /**
@@ -148,11 +142,6 @@ export class SystemdMachine {
     const env = { ...process.env, LAB_LIFETIME: LIFETIME, LC_ALL: 'C' };
     const options = { env, timeout: seconds * 1000, maxBuffer: 1 << 26 };
     const [file = '', ...first] = this.#program;
-    return new Promise((resolve) => {
-      execFile(file, [...first, ...args], options, (error: ExecFileException | null, stdout, stderr) => {
-        const code = error ? (typeof error.code === 'number' ? error.code : -1) : 0;
-        resolve({ code, stdout, stderr });
-      });
-    });
+    return outcomeOf(file, [...first, ...args], options);
   }
 }

@@ -65,3 +65,11 @@ export function describeWith(tools: readonly (keyof typeof TOOLS)[], name: strin
   const howTo = missing.map((tool) => tool.howTo).join(' && ');
   describeUnless(missing.length > 0 ? `Run: ${howTo}` : undefined, name, suite);
 }
+
+/** What the script of a lab says that a test has to know (`NAME=value`); undefined before its setup. */
+export function labVariables(program: string): Record<string, string> | undefined {
+  const { status, stdout } = spawnSync(program, ['env'], { encoding: 'utf8' });
+  if (status !== 0) return undefined;
+  const lines = stdout.trim().split('\n');
+  return Object.fromEntries(lines.map((line) => line.split(/=(.*)/, 2) as [string, string]));
+}
