@@ -2,6 +2,7 @@ import express, { type Express } from 'express';
 import type { AppParts } from './platform/lifecycle/index.ts';
 import type { Config } from './config.ts';
 import { projectPath } from './platform/config/index.ts';
+import { ERRORS } from './errors.ts';
 import { features } from './features/index.ts';
 import { jobs } from './jobs/index.ts';
 import {
@@ -16,13 +17,16 @@ import {
   notFound,
   overload,
   quickJson,
+  recordMounts,
   requestContext,
+  routesOf,
   securityHeaders,
   staticFiles,
   trustProxies,
   wellFormed,
 } from './platform/http/index.ts';
 import { csrf, requireUser, sessionCookieName, sessions } from './platform/sessions/index.ts';
+import { apiDocs } from './platform/openapi/index.ts';
 import { responseCache } from './platform/cache/index.ts';
 import { tracing } from './platform/tracing/index.ts';
 import { sessionCookie, sessionFields } from './session.ts';
@@ -66,8 +70,12 @@ export async function createApp(parts: AppParts<Config>, yours = content): Promi
   if (config.COMPRESSION) app.use(compress());
   const tools = toolkit(parts, (name) => files.url(name));
   // A feature may have something to open first.
-  const opened = await Promise.resolve(yours.features(app, tools));
+  const opened = await Promise.resolve(yours.features(recordMounts(app), tools));
   for (const job of yours.jobs(tools, opened)) parts.addJob(job);
+  if (config.API_DOCS) {
+    const cookie = sessionCookieName(sessionCookie, config.SESSION_COOKIE_SECURE);
+    app.use(apiDocs({ routes: () => routesOf(app), asset: tools.asset, errors: ERRORS, cookie }));
+  }
   // Behind the features: a look into the file system for each of their requests would cost more than they do.
   app.use(files.handler);
   app.use(notFound());

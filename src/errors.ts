@@ -4,7 +4,7 @@ import { CodedError, defineErrors, type ProblemOptions } from './platform/http/i
  * Your error codes, beside the platform's (platform/http/errors.ts): each with its status and its title. Clients may
  * rely on a code, so add new ones rather than renaming.
  */
-const ERRORS = defineErrors({
+export const ERRORS = defineErrors({
   // SOLD_OUT: [409, 'The item is sold out'],
   LOGIN_FAILED: [401, 'Wrong user name or password'],
 });

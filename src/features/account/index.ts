@@ -7,10 +7,12 @@ import { sameName } from './users-setting.ts';
 import {
   clientAddress,
   currentLog,
+  type Endpoint,
+  endpoint,
+  guard,
   normalizeError,
   route,
   storeUnavailable,
-  wrap,
 } from '../../platform/http/index.ts';
 import { assertCookieCanBeSent, logIn, logOut, sessionOf } from '../../platform/sessions/index.ts';
 import type { Toolkit } from '../../toolkit.ts';
@@ -34,37 +36,44 @@ function text(max: number) {
   return v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxCodePoints(max, message));
 }
 
-type Credentials = v.InferOutput<typeof credentials>;
+const loggedIn = v.strictObject({ user: v.strictObject({ id: v.string(), name: v.string() }) });
 
 /** `/api/session`: POST logs in, GET returns who is logged in, DELETE logs out. */
 export function account(toolkit: Toolkit, users: UserDirectory): Router {
   const { session, requireUser, csrf, json } = toolkit;
   const perAddress = toolkit.rateLimit(PER_ADDRESS);
   const perUser = toolkit.rateLimit({ ...PER_USER, key: nameAndAddress });
-  const begin = wrap(async (req, res) => {
-    // A limit may have waited for Redis and found it gone; then checking a password is of no use.
-    if (toolkit.stores.isUp() === false) throw storeUnavailable();
-    const { name, password } = req.body as Credentials;
-    const user = await users.verify(name, password);
-    if (!user) throw new HttpError('LOGIN_FAILED');
-    await logIn(req, user);
-    await perUser.reset(req);
-    currentLog(toolkit.logger).info({ userId: user.id }, 'logged in');
-    res.status(201).json({ user });
+  const begin = endpoint({
+    summary: 'Log in',
+    // The limits come before the password is checked: a check that is not counted is a guess for free.
+    guards: [csrf, perAddress, session, sessionPossible, json, perUser],
+    body: credentials,
+    responses: { 201: { description: 'The user, and the cookie of the session', schema: loggedIn } },
+    errors: ['LOGIN_FAILED'],
+    handler: async (req, res, { body: { name, password } }) => {
+      // A limit may have waited for Redis and found it gone; then checking a password is of no use.
+      if (toolkit.stores.isUp() === false) throw storeUnavailable();
+      const user = await users.verify(name, password);
+      if (!user) throw new HttpError('LOGIN_FAILED');
+      await logIn(req, user);
+      await perUser.reset(req);
+      currentLog(toolkit.logger).info({ userId: user.id }, 'logged in');
+      res.status(201).json({ user });
+    },
   });
-  const end = wrap(async (req, res) => {
-    await logOut(req);
-    res.status(204).end();
+  const end = endpoint({
+    summary: 'Log out',
+    guards: [csrf, session],
+    responses: { 204: { description: 'Logged out' } },
+    handler: async (req, res) => {
+      await logOut(req);
+      res.status(204).end();
+    },
   });
 
   const router = Router();
   router.use(noStore);
-  route(router, '/', {
-    // The limits come before the password is checked: a check that is not counted is a guess for free.
-    post: [csrf, perAddress, session, sessionPossible, json, readCredentials, perUser, begin],
-    get: [session, requireUser, whoAmI],
-    delete: [csrf, session, end],
-  });
+  route(router, '/', { post: begin, get: whoAmI([session, requireUser]), delete: end });
   router.use(countFailures(toolkit));
   return router;
 }
@@ -74,23 +83,26 @@ const noStore: RequestHandler = (_req, res, next) => {
   next();
 };
 
-const sessionPossible: RequestHandler = (req, _res, next) => {
-  assertCookieCanBeSent(req);
-  next();
-};
+const sessionPossible = guard(
+  (req, _res, next) => {
+    assertCookieCanBeSent(req);
+    next();
+  },
+  ['HTTPS_REQUIRED'],
+);
 
-const readCredentials: RequestHandler = (req, _res, next) => {
-  req.body = v.parse(credentials, req.body);
-  next();
-};
-
-const whoAmI: RequestHandler = (req, res) => {
-  res.json({ user: sessionOf(req)?.user });
-};
+function whoAmI(guards: RequestHandler[]): Endpoint {
+  return endpoint({
+    summary: 'Who is logged in',
+    guards,
+    responses: { 200: { description: 'The user', schema: loggedIn } },
+    handler: (req, res) => res.json({ user: sessionOf(req)?.user }),
+  });
+}
 
 /** A hash, because a name may be long, and need not be readable in Redis. */
 function nameAndAddress(req: Request): string {
-  const { name } = req.body as Credentials;
+  const { name } = v.parse(credentials, req.body);
   const who = createHash('sha256').update(sameName(name).toLowerCase()).digest('base64url');
   return `${who}:${clientAddress(req)}`;
 }

@@ -28,6 +28,7 @@ const changeable = {
   country: v.pipe(
     v.string(),
     v.regex(/^[A-Z]{2}$/, 'must be a country code of two capital letters, for example JP'),
+    v.examples(['JP']),
   ),
   /** Of the headquarters. */
   city: line(100),
@@ -38,6 +39,7 @@ const changeable = {
     v.string(NO_WEBSITE),
     v.maxCodePoints(200, NO_WEBSITE),
     v.trim(),
+    v.examples(['https://www.example.com']),
     // Tabs and line breaks, which a URL parser passes over.
     v.transform((text) => text.replace(/[\t\n\r]/g, '')),
     // Other control characters, and backslashes, which are slashes to a browser and part of a user name to others.
@@ -59,6 +61,20 @@ export const COMPANY_FIELDS = Object.keys(fields);
 export const companySchema = strictObject(fields);
 
 export type Company = Readonly<v.InferOutput<typeof companySchema>>;
+
+const count = v.pipe(v.number(), v.safeInteger());
+
+/** The response of the list. */
+export const companyPage = v.strictObject({
+  items: v.array(companySchema),
+  page: count,
+  pageSize: count,
+  total: count,
+  pages: count,
+});
+
+/** The response of a search. */
+export const foundCompanies = v.strictObject({ items: v.array(companySchema), total: count });
 
 /** One field or more, all but the id. */
 export const changesSchema = v.pipe(

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
 import { strictObject } from '../../platform/config/index.ts';
-import type { Loader } from '../../platform/cache/index.ts';
 import { filterCompanies, SORT_FIELDS, sortCompanies } from './find.ts';
 import { condition, wholeNumber } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
@@ -11,8 +10,8 @@ const FIRST_PAGE = '1';
 const PAGE_SIZE = '20';
 const SORT = 'id';
 
-/** Strict: a parameter that is misspelt or given twice is a 400, not ignored. */
-const listQuery = strictObject({
+/** Of GET /companies. Strict: a parameter that is misspelt or given twice is a 400, not ignored. */
+export const listQuery = strictObject({
   page: v.optional(wholeNumber(1_000_000), FIRST_PAGE),
   pageSize: v.optional(wholeNumber(100), PAGE_SIZE),
   q: v.optional(condition.q),
@@ -24,9 +23,8 @@ const listQuery = strictObject({
 type ListQuery = v.InferOutput<typeof listQuery>;
 
 /** GET /companies?page=2&pageSize=50&q=paulo&sort=-founded */
-export function list(repository: CompanyRepository): Loader {
-  return async ({ path, query }) => {
-    const asked = v.parse(listQuery, query);
+export function list(repository: CompanyRepository) {
+  return async ({ path, query: asked }: { path: string; query: ListQuery }) => {
     const { page, pageSize, sort, ...conditions } = asked;
     const found = sortCompanies(filterCompanies(await repository.list(), conditions), sort);
     const pages = Math.ceil(found.length / pageSize);

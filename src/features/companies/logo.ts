@@ -1,10 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import * as v from 'valibot';
 import { projectPath } from '../../platform/config/index.ts';
 import { HttpError } from '../../errors.ts';
-import type { Handler } from '../../platform/http/index.ts';
-import { companyPath } from './parameters.ts';
+import type { Response, Request } from 'express';
+import type { CompanyPath } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 
 /**
@@ -12,9 +11,8 @@ import type { CompanyRepository } from './repository.ts';
  *
  * The file's name is made of the id alone, which is a number: nothing in the URL can reach another file.
  */
-export function logo(repository: CompanyRepository, directory = projectPath('data', 'logos')): Handler {
-  return async (req, res) => {
-    const { id } = v.parse(companyPath, req.params);
+export function logo(repository: CompanyRepository, directory = projectPath('data', 'logos')) {
+  return async (req: Request, res: Response, { params: { id } }: { params: CompanyPath }) => {
     const file = `${directory}/${id}.svg`;
     const [company, stats] = await Promise.all([repository.get(id), stat(file).catch(absent)]);
     if (!company || !stats)

@@ -17,11 +17,14 @@ export function integer(min: number, max: number) {
   return v.pipe(
     v.number(message),
     v.check((value) => Number.isInteger(value) && value >= min && value <= max, message),
+    v.metadata({ type: 'integer', minimum: min, maximum: max }),
   );
 }
 
 /** The parameters in the path of one company. */
 export const companyPath = v.object({ id: wholeNumber(999_999_999) });
+
+export type CompanyPath = v.InferOutput<typeof companyPath>;
 
 /** The conditions that the list and the search have in common. Lengths count before blanks are taken off. */
 export const condition = {
@@ -30,6 +33,7 @@ export const condition = {
     v.string(),
     v.toUpperCase(),
     v.regex(/^[A-Z]{2}$/, 'must be a country code of two letters, for example JP'),
+    v.examples(['JP']),
   ),
   sector: v.pipe(v.string(), v.maxCodePoints(50, 'must have at most 50 characters'), v.trim()),
 };

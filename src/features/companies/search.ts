@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { strictObject } from '../../platform/config/index.ts';
 import { HttpError } from '../../errors.ts';
-import type { Handler } from '../../platform/http/index.ts';
+import type { Request, Response } from 'express';
 import type { Cache } from '../../platform/cache/index.ts';
 import type { Company } from './company.ts';
 import { filterCompanies } from './find.ts';
@@ -9,8 +9,12 @@ import { condition, integer } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 
 /** Length first: what is parsed is small, so it can't be nested deep enough to hurt. */
-const searchQuery = strictObject({
-  params: v.pipe(v.string(), v.maxCodePoints(1000, 'must have at most 1000 characters')),
+export const searchQuery = strictObject({
+  params: v.pipe(
+    v.string(),
+    v.maxCodePoints(1000, 'must have at most 1000 characters'),
+    v.examples(['{"q":"air","foundedBefore":1950}']),
+  ),
 });
 
 const year = v.pipe(v.number(), v.safeInteger('must be a whole number'));
@@ -34,9 +38,12 @@ export function cachedCompanies(repository: CompanyRepository, cache: Cache): Pr
  *
  * Every search reads the same few companies, so they are cached, once, and not each of the countless responses.
  */
-export function search(repository: CompanyRepository, cache: Cache): Handler {
-  return async (req, res) => {
-    const { params } = v.parse(searchQuery, req.query);
+export function search(repository: CompanyRepository, cache: Cache) {
+  return async (
+    _req: Request,
+    res: Response,
+    { query: { params } }: { query: v.InferOutput<typeof searchQuery> },
+  ) => {
     const { limit, ...conditions } = v.parse(searchParams, parseJson(params));
     const companies = await cachedCompanies(repository, cache);
     const found = filterCompanies(companies, conditions);

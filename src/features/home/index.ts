@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
-import { CodedError, route, wrap } from '../../platform/http/index.ts';
+import { CodedError, endpoint, route } from '../../platform/http/index.ts';
 import { sessionOf } from '../../platform/sessions/index.ts';
 import type { Toolkit } from '../../toolkit.ts';
 import { homePage, type HomeFacts } from './page.ts';
@@ -12,7 +12,7 @@ const CACHED = { ttl: 10, stale: 50 };
 export function home(toolkit: Toolkit, { demo }: Pick<HomeFacts, 'demo'>): Router {
   const { asset, session, stores } = toolkit;
   const newSessions = toolkit.rateLimit({ name: 'new-sessions', points: 30, perSeconds: 60 });
-  const page = wrap(async (req, res) => {
+  const show = async (req: Request, res: Response) => {
     // Loaded once for all processes.
     const cached = await stores.cache.fetch('home', CACHED, () => ({ pid: process.pid }));
     const facts: HomeFacts = {
@@ -30,9 +30,16 @@ export function home(toolkit: Toolkit, { demo }: Pick<HomeFacts, 'demo'>): Route
       demo,
     };
     res.type('html').send(homePage(facts, asset));
-  });
+  };
   const router = Router();
-  route(router, '/', { get: [session, page] });
+  route(router, '/', {
+    get: endpoint({
+      summary: 'The start page',
+      guards: [session],
+      responses: { 200: { description: 'A page', type: 'text/html' } },
+      handler: show,
+    }),
+  });
   return router;
 }
 

@@ -37,6 +37,7 @@ export const platformSettings = {
   MAX_WEBSOCKETS: f.integer({ min: 0, max: 1_000_000, default: 1000 }),
   COMPRESSION: v.optional(f.flag(), 'on'),
   CORS_ORIGINS: v.optional(f.origins(), ''),
+  API_DOCS: v.optional(f.flag()),
 
   // Redis
   REDIS_URL: v.optional(f.parsed(parseRedisUrl)),
@@ -100,6 +101,7 @@ export function complete(values: PlatformValues) {
     SESSION_SECRETS: values.SESSION_SECRETS ?? [],
     SESSION_COOKIE_SECURE: values.SESSION_COOKIE_SECURE ?? isProduction,
     LOG_FORMAT: values.LOG_FORMAT ?? (isDevelopment ? 'pretty' : 'json'),
+    API_DOCS: values.API_DOCS ?? isDevelopment,
     // In development there is no proxy, and each restart is waited for.
     LINGER_SECONDS: values.LINGER_SECONDS ?? (isDevelopment ? 0 : 1),
     CONTROL_SOCKET: values.CONTROL_SOCKET ?? join(tmpdir(), `${APP_NAME}-${values.PORT}.sock`),

@@ -1,6 +1,15 @@
 export { clientAddress } from './client-address.ts';
-export { CodedError, defineErrors, normalizeError, type ProblemOptions, storeUnavailable } from './errors.ts';
+export { type Endpoint, endpoint, type EndpointResponse, type Operation } from './endpoint.ts';
+export {
+  CodedError,
+  defineErrors,
+  type ErrorTable,
+  normalizeError,
+  type ProblemOptions,
+  storeUnavailable,
+} from './errors.ts';
 export { type EventStream, openEventStream } from './event-stream.ts';
+export { type Guard, guard } from './guard.ts';
 export { escapeHtml } from './html.ts';
 export { accessLog } from './middleware/access-log.ts';
 export { jsonBody } from './middleware/body.ts';
@@ -17,7 +26,7 @@ export { staticFiles } from './middleware/static.ts';
 export { wellFormed } from './middleware/well-formed.ts';
 export { safeRedirect } from './redirect.ts';
 export { quickJson } from './json.ts';
-export { route } from './route.ts';
+export { recordMounts, type Route, route, routesOf } from './route.ts';
 export type { Toolkit } from './toolkit.ts';
 export { trustProxies } from './trusted-proxies.ts';
 export { type Handler, wrap } from './wrap.ts';

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import { HttpError } from '../http/errors.ts';
+import { guard } from '../http/guard.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -14,7 +15,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
  */
 export function csrf({ allowedOrigins = [] }: { allowedOrigins?: readonly string[] } = {}): RequestHandler {
   const allowed = new Set(allowedOrigins);
-  return (req, _res, next) => {
+  const check: RequestHandler = (req, _res, next) => {
     const isSafe = SAFE_METHODS.has(req.method) && req.upgradeHead === undefined;
     if (!isSafe && !isFromHere(req) && !allowed.has(req.headers.origin ?? '')) {
       throw new HttpError('CROSS_SITE_REQUEST', {
@@ -24,6 +25,7 @@ export function csrf({ allowedOrigins = [] }: { allowedOrigins?: readonly string
     }
     next();
   };
+  return guard(check, ['CROSS_SITE_REQUEST']);
 }
 
 function isFromHere(req: Request): boolean {

@@ -3,6 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import session, { type SessionData } from 'express-session';
 import type { PlatformConfig } from '../config/settings.ts';
 import { HttpError, storeUnavailable } from '../http/errors.ts';
+import { guard } from '../http/guard.ts';
 import { currentLog } from '../http/middleware/request-context.ts';
 import { SessionStore, type SessionStoreOptions } from './session-store.ts';
 
@@ -102,10 +103,11 @@ export function sessionOf(req: Request): Request['session'] | undefined {
  * @throws {HttpError} LOGIN_REQUIRED, or STORE_UNAVAILABLE while sessions cannot be read.
  */
 export function requireUser(): RequestHandler {
-  return (req, _res, next) => {
+  const check: RequestHandler = (req, _res, next) => {
     if (!presentSession(req).user) throw new HttpError('LOGIN_REQUIRED');
     next();
   };
+  return guard(check, ['LOGIN_REQUIRED']);
 }
 
 /**

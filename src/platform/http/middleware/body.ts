@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { HttpError } from '../errors.ts';
+import { guard } from '../guard.ts';
 
 /**
  * Reads a JSON body into `req.body`. Another content type is 415, broken JSON 400, too much of it 413: the limit
@@ -13,7 +14,7 @@ export function jsonBody({ limitKb }: { limitKb: number }): RequestHandler {
   const limit = limitKb * 1024;
   const parse = express.json({ limit });
   loadDecoders(parse);
-  return (req, res, next) => {
+  const read: RequestHandler = (req, res, next) => {
     if (hasBody(req.headers) && !req.is('application/json')) {
       throw new HttpError('UNSUPPORTED_MEDIA_TYPE', {
         detail: 'Send the body as application/json.',
@@ -24,6 +25,7 @@ export function jsonBody({ limitKb }: { limitKb: number }): RequestHandler {
     if (Number(req.headers['content-length']) > limit) throw new HttpError('BODY_TOO_LARGE');
     parse(req, res, next);
   };
+  return guard(read, ['BAD_REQUEST', 'MALFORMED_JSON', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']);
 }
 
 /** Whether a request has a body, which may be empty. */

@@ -5,6 +5,7 @@ import type { Logger } from '../../observability/logger.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { clientAddress } from '../client-address.ts';
 import { HttpError } from '../errors.ts';
+import { guard } from '../guard.ts';
 
 export interface RateLimitOptions {
   /** Names the limit in its headers and keys: lower case letters, digits and dashes. Two limits need two names. */
@@ -69,7 +70,7 @@ export function createRateLimiter({ redis, prefix = '', logger }: RateLimiterOpt
       await memory.delete(key(req));
       await shared?.delete(key(req)).catch(() => false);
     };
-    return Object.assign(middleware, { reset });
+    return Object.assign(guard(middleware, ['RATE_LIMITED']), { reset });
   };
 }
 

@@ -23,16 +23,28 @@ export const sparePartChanges = strictObject({
 export type SparePartChanges = Readonly<v.InferOutput<typeof sparePartChanges>>;
 
 /** A spare part as it is stored, and as its owner sees it. */
-export interface SparePart extends Readonly<v.InferOutput<typeof newSparePart>> {
-  /** A UUID. */
-  readonly id: string;
+export const sparePartSchema = v.strictObject({
+  ...fields,
+  id: v.pipe(v.string(), v.uuid()),
   /** The id of the user that it belongs to. */
-  readonly owner: string;
+  owner: v.string(),
   /** From 1; each change adds 1. */
-  readonly version: number;
-  /** ISO 8601, in UTC. */
-  readonly createdAt: string;
-}
+  version: v.pipe(v.number(), v.safeInteger()),
+  /** In UTC. */
+  createdAt: v.pipe(v.string(), v.isoTimestamp()),
+});
+
+export type SparePart = Readonly<v.InferOutput<typeof sparePartSchema>>;
+
+const count = v.pipe(v.number(), v.safeInteger());
+
+/** The response of the list. */
+export const sparePartPage = v.strictObject({
+  items: v.array(sparePartSchema),
+  total: count,
+  page: count,
+  pages: count,
+});
 
 /** The parameters in the path of one spare part. */
 export const sparePartPath = v.object({ id: v.pipe(v.string(), v.uuid('must be a UUID')) });
