@@ -575,6 +575,64 @@ const TARGETS = [
 
 const REST = [
   {
+    name: 'api-docs',
+    about: 'the document of the API (OpenAPI) and its pages; `endpoint()` stays',
+    delete: [
+      'src/platform/openapi/',
+      'public/api-docs.js',
+      'scripts/openapi.mjs',
+      'docs/describe-your-api.md',
+      'tests/features/api.test.ts',
+      'tests/platform/integration/openapi.test.ts',
+      'tests/support/openapi*',
+    ],
+    packages: ['@valibot/to-json-schema', '@redocly/openapi-core', 'ajv', 'openapi-typescript'],
+    scripts: ['openapi'],
+    edits: [
+      {
+        file: 'src/app.ts',
+        lines: [
+          "import { ERRORS } from './errors.ts';",
+          'routesOf,',
+          "import { apiDocs } from './platform/openapi/index.ts';",
+        ],
+      },
+      { file: 'src/app.ts', from: 'if (config.API_DOCS) {', to: '}' },
+      {
+        file: 'src/platform/config/settings.ts',
+        lines: ['API_DOCS: v.optional(f.flag()),', 'API_DOCS: values.API_DOCS ?? isDevelopment,'],
+      },
+      {
+        file: '.env.example',
+        lines: [
+          '# The document of the API at /openapi.json and /docs, for everybody. Unset: in development only.',
+          '#API_DOCS=on',
+        ],
+      },
+      { file: 'src/platform/README.md', rows: ['[openapi]'] },
+      {
+        file: 'docs/architecture.md',
+        lines: ['11. [the document of the API](../src/platform/openapi/pages.ts), where `API_DOCS` is on'],
+      },
+      { file: 'docs/architecture.md', replace: ['12. [static files]', '11. [static files]'] },
+      { file: 'docs/architecture.md', replace: ['13. [404, and', '12. [404, and'] },
+      {
+        file: 'README.md',
+        lines: [
+          '- `npm run openapi` writes the [document of the API](docs/describe-your-api.md), which `/docs` shows in development.',
+        ],
+      },
+      ...without('README.md', ' [its description](docs/describe-your-api.md) ·'),
+      {
+        file: 'README.zh-TW.md',
+        lines: [
+          '- `npm run openapi` 寫出 [API 的文件](docs/describe-your-api.md)，開發時 `/docs` 會顯示它。',
+        ],
+      },
+      ...without('README.zh-TW.md', ' [路由的說明](docs/describe-your-api.md) ·'),
+    ],
+  },
+  {
     name: 'bench',
     about: 'the benchmark, which measures the cache of nginx too',
     needs: ['nginx'],

@@ -27,9 +27,9 @@ describe('the project', () => {
     expect(rooms.length).toBeGreaterThan(5);
     for (const name of [...rooms, 'platform', 'yours', 'features/todos'])
       expect([name, limits[name]]).toEqual([name, { ...limits[name], lines: expect.any(Number) }]);
-    expect(limits).toMatchObject({ yours: { lines: 700 }, 'features/todos': { lines: 60 } });
+    expect(limits).toMatchObject({ yours: { lines: 700 }, 'features/todos': { lines: 73 } });
     expect(limits['platform/supervisor']).toMatchObject({ files: 16 });
-    expect(limits.platform).toMatchObject({ code: 7150 });
+    expect(limits.platform).toMatchObject({ code: 7617 });
   });
 });
 
@@ -39,7 +39,7 @@ describe('a small tree', () => {
     project = await SmallProject.create({
       'src/app.ts': '/**\n * A comment.\n */\nexport {};\n\n// Another.\nexport const glob = "a/*b";\n',
       'src/features/index.ts': 'export {};\n',
-      'src/features/todos/index.ts': 'export {};\n'.repeat(61),
+      'src/features/todos/index.ts': 'export {};\n'.repeat(74),
       'src/features/other/part.ts': '/* One line. */\nexport {};\n',
       'src/features/other/data.json': '{}\n',
       'src/platform/http/index.ts': 'export {};\n',
@@ -51,8 +51,8 @@ describe('a small tree', () => {
   test('is counted in files, raw lines and lines of code', () => {
     expect(measure(project.path).parts).toEqual({
       yours: { files: 2, lines: 8, code: 3 },
-      examples: { files: 2, lines: 63, code: 62 },
-      'features/todos': { files: 1, lines: 61, code: 61 },
+      examples: { files: 2, lines: 76, code: 75 },
+      'features/todos': { files: 1, lines: 74, code: 74 },
       'features/other': { files: 1, lines: 2, code: 1 },
       platform: { files: 2, lines: 4, code: 2 },
       'platform/http': { files: 2, lines: 4, code: 2 },

@@ -71,7 +71,7 @@ export interface Endpoint {
 
 /**
  * A handler with a description: its input is checked by schemas (bad input is a 400 that names the fields), and the
- * document of the API has it (docs/describe-your-api.md). At request time it is `wrap` and the schemas, nothing else.
+ * document of the API has it. At request time it is `wrap` and the schemas, nothing else.
  *
  * @throws {RangeError} when `timeoutMs` is not one that `wrap` takes.
  * @example

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Router } from 'express';
-import openapiTS, { astToString } from 'openapi-typescript';
 import request from 'supertest';
 import ts from 'typescript';
 import * as v from 'valibot';
@@ -13,7 +12,7 @@ import { routesOf } from '../../../src/platform/http/route.ts';
 import { openApiDocument, undocumented } from '../../../src/platform/openapi/document.ts';
 import type { Content } from '../../fixtures/whole-app/features.mjs';
 import { responseChecks, type OpenApi } from '../../support/openapi.ts';
-import { lintOpenApi } from '../../support/lint-openapi.mjs';
+import { lintOpenApi, typesOf } from '../../support/openapi-tools.mjs';
 import { createTestApp, type TestApp } from '../../support/test-app.ts';
 
 const nut = v.strictObject({ id: v.number(), name: v.string() });
@@ -170,7 +169,7 @@ describe('the document', () => {
   test('makes a typed client, with openapi-typescript', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'openapi-'));
     try {
-      await writeFile(join(folder, 'api.ts'), astToString(await openapiTS(JSON.stringify(document))));
+      await writeFile(join(folder, 'api.ts'), await typesOf(document));
       const client = (field: string) => `
 import type { paths } from './api.ts';
 type Get = paths['/api/nuts/{id}']['get'];
