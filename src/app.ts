@@ -19,7 +19,6 @@ import {
   quickJson,
   recordMounts,
   requestContext,
-  routesOf,
   securityHeaders,
   staticFiles,
   trustProxies,
@@ -72,15 +71,17 @@ export async function createApp(parts: AppParts<Config>, yours = content): Promi
   // A feature may have something to open first.
   const opened = await Promise.resolve(yours.features(recordMounts(app), tools));
   for (const job of yours.jobs(tools, opened)) parts.addJob(job);
-  if (config.API_DOCS) {
-    const cookie = sessionCookieName(sessionCookie, config.SESSION_COOKIE_SECURE);
-    app.use(apiDocs({ routes: () => routesOf(app), asset: tools.asset, errors: ERRORS, cookie }));
-  }
+  if (config.API_DOCS) app.use(apiDocs(app, docsOptions(tools)));
   // Behind the features: a look into the file system for each of their requests would cost more than they do.
   app.use(files.handler);
   app.use(notFound());
   app.use(errorHandler({ exposeErrors: config.NODE_ENV === 'development' }));
   return app;
+}
+
+/** What the document of the API says beside the routes. */
+function docsOptions({ asset, config }: Toolkit) {
+  return { asset, errors: ERRORS, cookie: sessionCookieName(sessionCookie, config.SESSION_COOKIE_SECURE) };
 }
 
 function settings(app: Express, config: Config): Express {

@@ -593,11 +593,11 @@ const REST = [
         file: 'src/app.ts',
         lines: [
           "import { ERRORS } from './errors.ts';",
-          'routesOf,',
+          'if (config.API_DOCS) app.use(apiDocs(app, docsOptions(tools)));',
           "import { apiDocs } from './platform/openapi/index.ts';",
         ],
       },
-      { file: 'src/app.ts', from: 'if (config.API_DOCS) {', to: '}' },
+      { file: 'src/app.ts', from: '/** What the document of the API says beside the routes. */', to: '}' },
       {
         file: 'src/platform/config/settings.ts',
         lines: ['API_DOCS: v.optional(f.flag()),', 'API_DOCS: values.API_DOCS ?? isDevelopment,'],
@@ -609,7 +609,7 @@ const REST = [
           '#API_DOCS=on',
         ],
       },
-      { file: 'src/platform/README.md', rows: ['[openapi]'] },
+      { file: 'src/platform/README.md', rows: ['[openapi](openapi/README.md)'] },
       {
         file: 'docs/architecture.md',
         lines: ['11. [the document of the API](../src/platform/openapi/pages.ts), where `API_DOCS` is on'],

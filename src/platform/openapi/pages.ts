@@ -1,22 +1,20 @@
 import { readFileSync } from 'node:fs';
-import { Router } from 'express';
+import { Router, type Express } from 'express';
 import { projectPath } from '../config/paths.ts';
-import { route, type Route } from '../http/route.ts';
+import { route, routesOf } from '../http/route.ts';
 import { wrap } from '../http/wrap.ts';
 import type { DocumentOptions } from './document.ts';
 
 export interface ApiDocsOptions extends Pick<DocumentOptions, 'errors' | 'cookie'> {
-  /** The routes of the app; asked for with the first request. */
-  readonly routes: () => readonly Route[];
   /** Makes the URL of a file in public/. */
   readonly asset: (name: string) => string;
 }
 
 /** `GET /openapi.json` and `GET /docs`. The document is made with the first request, and so is what makes it loaded. */
-export function apiDocs({ routes, asset, errors, cookie }: ApiDocsOptions): Router {
+export function apiDocs(app: Express, { asset, errors, cookie }: ApiDocsOptions): Router {
   const make = async () => {
     const { openApiDocument } = await import('./document.ts');
-    return openApiDocument(routes(), { ...about(), errors, cookie });
+    return openApiDocument(routesOf(app), { ...about(), errors, cookie });
   };
   let made: ReturnType<typeof make> | undefined;
   const router = Router();
