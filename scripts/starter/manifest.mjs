@@ -616,19 +616,8 @@ const REST = [
       },
       { file: 'docs/architecture.md', replace: ['12. [static files]', '11. [static files]'] },
       { file: 'docs/architecture.md', replace: ['13. [404, and', '12. [404, and'] },
-      {
-        file: 'README.md',
-        lines: [
-          '- `npm run openapi` writes the [document of the API](docs/describe-your-api.md), which `/docs` shows in development.',
-        ],
-      },
+      ...commandRow('`npm run openapi`'),
       ...without('README.md', ' [its description](docs/describe-your-api.md) ·'),
-      {
-        file: 'README.zh-TW.md',
-        lines: [
-          '- `npm run openapi` 寫出 [API 的文件](docs/describe-your-api.md)，開發時 `/docs` 會顯示它。',
-        ],
-      },
       ...without('README.zh-TW.md', ' [路由的說明](docs/describe-your-api.md) ·'),
     ],
   },
