@@ -1,3 +1,4 @@
+/* global document */
 // Sends the forms of the API's page, and shows the response below them. The browser adds the session's cookie itself.
 for (const form of document.forms) {
   form.addEventListener('submit', (event) => {

@@ -1,5 +1,6 @@
 // package.json and package-lock.json: what an update merges into them, and what goes with a part.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual as same } from 'node:util';
 
 /** The parts of package.json that the template maintains, name by name. */
 const SECTIONS = ['engines', 'scripts', 'dependencies', 'devDependencies', 'overrides', 'allowScripts'];
@@ -18,9 +19,9 @@ export function mergePackageJson(before, after, ours) {
     const [old = {}, fresh = {}, own = {}] = [before, after, ours].map((one) => one[section]);
     const result = { ...own };
     for (const name of Object.keys({ ...old, ...fresh })) {
-      if (old[name] === fresh[name] || own[name] === fresh[name]) continue;
-      if (own[name] !== old[name])
-        kept.push(`${section}.${name}: ${own[name] ?? 'removed'} (template: ${fresh[name] ?? 'removed'})`);
+      if (same(old[name], fresh[name]) || same(own[name], fresh[name])) continue;
+      if (!same(own[name], old[name]))
+        kept.push(`${section}.${name}: ${shown(own[name])} (template: ${shown(fresh[name])})`);
       else if (fresh[name] === undefined) delete result[name];
       else result[name] = fresh[name];
     }
@@ -28,6 +29,10 @@ export function mergePackageJson(before, after, ours) {
     else delete merged[section];
   }
   return { merged, kept };
+}
+
+function shown(value = 'removed') {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function sorted(entries) {
@@ -49,8 +54,10 @@ export function withoutEntries(description, { packages = [], scripts = [] }) {
   for (const name of packages) {
     delete result.dependencies?.[name];
     delete result.devDependencies?.[name];
+    delete result.overrides?.[name];
   }
   for (const name of scripts) delete result.scripts?.[name];
+  if (Object.keys(result.overrides ?? {}).length === 0) delete result.overrides;
   return result;
 }
 

@@ -35,6 +35,10 @@ const { matching, filesIn } = (await script('files.mjs')) as {
   matching: (files: string[], pattern: string) => string[];
   filesIn: (folder: string) => string[];
 };
+const { mergePackageJson, withoutEntries } = (await script('package-json.mjs')) as {
+  mergePackageJson: (before: object, after: object, ours: object) => { merged: object; kept: string[] };
+  withoutEntries: (description: object, part: { packages: string[] }) => object;
+};
 const { GUIDE, guide } = (await script('guide.mjs')) as {
   GUIDE: string;
   guide: (answers: Answers) => string;
@@ -120,3 +124,25 @@ function leftovers(file: string, text: string): string[] {
   const patterns = MADE_UP.test(file) ? NAMES.slice(0, 1) : NAMES;
   return patterns.flatMap((pattern) => [...text.matchAll(pattern)].map(([found]) => `${file}: ${found}`));
 }
+
+describe('an override of a package in package.json', () => {
+  const before = { overrides: { tool: { typescript: '5' } } };
+  const after = { overrides: { tool: { typescript: '6' } } };
+
+  test('is updated where the clone left it alone, and kept where it did not', () => {
+    expect(mergePackageJson(before, after, { overrides: { tool: { typescript: '5' } } })).toEqual({
+      merged: after,
+      kept: [],
+    });
+    const own = { overrides: { tool: { typescript: '4' } } };
+    expect(mergePackageJson(before, after, own)).toEqual({
+      merged: own,
+      kept: ['overrides.tool: {"typescript":"4"} (template: {"typescript":"6"})'],
+    });
+    expect(mergePackageJson(before, before, own)).toEqual({ merged: own, kept: [] });
+  });
+
+  test('goes with the package', () => {
+    expect(withoutEntries({ name: 'app', ...before }, { packages: ['tool'] })).toEqual({ name: 'app' });
+  });
+});
