@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { choose, partsIn, withDependents } from './starter/choice.mjs';
-import { PARTS } from './starter/manifest.mjs';
+import { PARTS, TEMPLATE_ONLY } from './starter/manifest.mjs';
 import { domainProblem, nameProblem } from './starter/names.mjs';
 import { readJson, writeJson } from './starter/package-json.mjs';
 import { filesOf, render } from './starter/render.mjs';
@@ -144,11 +144,12 @@ async function untilGood(question, problemOf) {
 function planOf({ name, domain, without }, recorded) {
   const fresh = without.filter((one) => !recorded?.without?.includes(one));
   const parts = PARTS.filter((part) => fresh.includes(part.name));
-  const files = filesOf(ROOT, parts, { name });
+  const gone = recorded ? fresh : [...fresh, "the template's own tests"];
+  const files = filesOf(ROOT, recorded ? parts : [...parts, TEMPLATE_ONLY], { name });
   const kept = PARTS.filter((part) => !without.includes(part.name));
   return [
     recorded ? `This is ${name} (${domain}).` : `This becomes ${name} (${domain}).`,
-    `remove: ${fresh.join(', ') || 'nothing'}${files.length > 0 ? ` (${files.length} files)` : ''}`,
+    `remove: ${gone.join(', ') || 'nothing'}${files.length > 0 ? ` (${files.length} files)` : ''}`,
     `keep:   ${kept.map((part) => part.name).join(', ') || 'none of the parts'}`,
     existsSync(at('.env')) ? 'leave:  .env as it is' : 'write:  .env with fresh secrets',
   ].join('\n');

@@ -29,6 +29,9 @@ describe('npm run init', () => {
       '--yes',
     );
     expect([code, output]).toEqual([0, expect.stringContaining('This becomes acme-shop (acme.example).')]);
+    const [, planned = 'no plan'] =
+      /^remove: .*, the template's own tests \((\d+) files\)$/m.exec(output) ?? [];
+    expect(output).toContain(`deleted ${planned} files, `);
     const record = JSON.parse(await read('.starter.json')) as object;
     expect(record).toMatchObject({
       name: 'acme-shop',
@@ -85,7 +88,7 @@ describe('npm run init', () => {
     const dry = await copy.init('acme-shop', '--without', EXAMPLES, '--dry-run');
     expect([dry.code, dry.output]).toEqual([
       0,
-      expect.stringMatching(/^remove: companies, jobs, home \(\d+ files\)$/m),
+      expect.stringMatching(/^remove: companies, jobs, home, the template's own tests \(\d+ files\)$/m),
     ]);
     await writeFile(copy.file('note.txt'), 'not committed');
     const dirty = await copy.init('acme-shop');
