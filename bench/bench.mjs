@@ -5,18 +5,28 @@ import { chart } from './lib/chart.mjs';
 import { measureCluster } from './lib/cluster.mjs';
 import { help } from './lib/help.mjs';
 import { measureLayer } from './lib/measure-layers.mjs';
+import { installPeers } from './lib/install-peers.mjs';
+import { measurePeers } from './lib/measure-peers.mjs';
 import { measureRows } from './lib/measure-rows.mjs';
 import { end } from './lib/measure.mjs';
 import { measureMicroCache } from './lib/nginx.mjs';
 import { readOptions } from './lib/options.mjs';
 import { measureOverload } from './lib/overload.mjs';
 import { planLayers } from './lib/plan-layers.mjs';
+import { peers } from './lib/peers.mjs';
 import { plan } from './lib/plan.mjs';
 import { Refusal } from './lib/refusal.mjs';
 import { layersTable, summarizeLayers } from './lib/report-layers.mjs';
+import { peersTable, summarizePeers } from './lib/report-peers.mjs';
 import { summarize, table } from './lib/report.mjs';
 import { run } from './lib/run.mjs';
 import { measureMemory, measureStart } from './lib/start-and-memory.mjs';
+
+const KINDS = {
+  rows: [benchRows, table],
+  layers: [benchLayers, layersTable],
+  peers: [benchPeers, peersTable],
+};
 
 try {
   await main(readOptions(process.argv.slice(2)));
@@ -31,9 +41,9 @@ async function main(options) {
     console.log(help());
     return;
   }
-  const summary = await (options.layers ? benchLayers(options) : benchRows(options));
+  const [bench, print] = KINDS[options.kind];
+  const summary = await bench(options);
   if (options.svg) await writeFile(options.svg, chart(summary));
-  const print = options.layers ? layersTable : table;
   console.log(options.json ? JSON.stringify(summary, null, 2) : print(summary));
 }
 
@@ -67,4 +77,12 @@ async function benchLayers(options) {
     for (const plan of plans) measured.push({ layer: plan.layer, turns: await measureLayer(plan, bench) });
     return summarizeLayers(measured, options);
   });
+}
+
+async function benchPeers(options) {
+  const wanted = peers.filter(({ id }) => options.only?.has(id) ?? true);
+  await installPeers();
+  return run({ packages: ['redis-server'], options }, async (bench) =>
+    summarizePeers(await measurePeers(wanted, bench), options),
+  );
 }

@@ -1,6 +1,7 @@
 import { EXTRAS } from './extras.mjs';
 import { layers } from './layers.mjs';
 import { OPTIONS } from './options.mjs';
+import { peers } from './peers.mjs';
 import { plan } from './plan.mjs';
 import { planLayers } from './plan-layers.mjs';
 import { rows } from './rows.mjs';
@@ -28,6 +29,10 @@ export function help() {
     ...list(
       'Layers',
       layers.map(({ id, title }) => [id, title + needs(planLayers(one(id)))]),
+    ),
+    ...list(
+      'Peers',
+      peers.map(({ id, title }) => [id, title]),
     ),
     'NODE_BINARY=/path/to/node is the Node that the servers run on; unset, it is the one that npm runs on.',
     '',

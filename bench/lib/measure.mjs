@@ -20,7 +20,7 @@ export async function warmUp(jobs, { load, warmUpMs, say }) {
 /** Asks a row for what it answers; `answers` are those of the rows before. */
 export async function prepare(row, server, answers) {
   const login = row.login && (await ask(server, row.login, headersOf()));
-  const cookie = login?.headers['set-cookie']?.[0].split(';', 1)[0];
+  const cookie = login?.headers['set-cookie']?.map((one) => one.split(';', 1)[0]).join('; ');
   if (login && !cookie) throw new Error(`${row.title}: no session was made (${login.status} ${login.body})`);
   const headers = headersOf({ cookie });
   // Twice: the first may fill a cache.

@@ -1,6 +1,6 @@
 export interface BenchOptions {
   readonly help: boolean;
-  readonly layers: boolean;
+  readonly kind: 'rows' | 'layers' | 'peers';
   readonly quick: boolean;
   readonly json: boolean;
   readonly svg: string | undefined;

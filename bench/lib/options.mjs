@@ -1,15 +1,17 @@
 import { parseArgs } from 'node:util';
 import { EXTRAS } from './extras.mjs';
 import { layers } from './layers.mjs';
+import { peers } from './peers.mjs';
 import { Refusal } from './refusal.mjs';
 import { rows } from './rows.mjs';
 
 /** What --help says of each option; `value`: what its value is called. */
 export const OPTIONS = {
   layers: { what: 'what each layer of the stack costs, instead of the rows and extras' },
+  peers: { what: 'this template beside other frameworks, instead of the rows and extras; installs them' },
   only: {
     value: 'IDS',
-    what: 'with commas: these rows and extras (with --layers: these layers), and what they are compared to',
+    what: 'with commas: these rows and extras (with --layers or --peers: of these), and what they are compared to',
   },
   rounds: { value: 'N', what: 'how many times each is measured, 1 to 100; 7 if not said' },
   seconds: {
@@ -31,18 +33,19 @@ const HELP = 'npm run bench -- --help tells what there is';
  */
 export function readOptions(args) {
   const values = parse(args);
-  const { help = false, layers: byLayer = false, quick = false, json = false, svg } = values;
-  if (byLayer && svg) throw new Refusal('--svg draws the rows: leave out --svg or --layers');
-  const only = readIds(values.only, byLayer);
+  const { help = false, quick = false, json = false, svg } = values;
+  const kind = kindOf(values);
+  if (kind !== 'rows' && svg) throw new Refusal(`--svg draws the rows: leave out --svg or --${kind}`);
+  const only = readIds(values.only, kind);
   const extras = Object.keys(EXTRAS).filter((id) => (only ? only.has(id) : !quick));
   return {
     help,
-    layers: byLayer,
+    kind,
     quick,
     json,
     svg,
     only,
-    extras: new Set(byLayer ? [] : extras),
+    extras: new Set(kind === 'rows' ? extras : []),
     rounds: readRounds(values.rounds) ?? (quick ? 2 : 7),
     ...times(readSeconds(values.seconds), quick),
   };
@@ -67,23 +70,32 @@ function assertKnown({ kind, name, rawName, value }) {
   if (!wanted && value !== undefined) throw new Refusal(`${rawName} takes no value: leave out "=${value}"`);
 }
 
-function readIds(text, byLayer) {
+/** What is measured: `rows`, `layers` or `peers`. */
+function kindOf({ layers: byLayer, peers: byPeer }) {
+  if (byLayer && byPeer) throw new Refusal('--layers and --peers are two runs: leave out one');
+  if (byLayer) return 'layers';
+  return byPeer ? 'peers' : 'rows';
+}
+
+/** The ids that --only takes. */
+const KNOWN = {
+  rows: [...rows.map(({ id }) => id), ...Object.keys(EXTRAS)],
+  layers: layers.map(({ id }) => id),
+  peers: peers.map(({ id }) => id),
+};
+
+function readIds(text, kind) {
   if (text === undefined) return undefined;
   const ids = text.split(',');
-  const unknown = ids.find((id) => !known(byLayer).includes(id));
+  const unknown = ids.find((id) => !KNOWN[kind].includes(id));
   if (unknown === undefined) return new Set(ids);
-  if (known(!byLayer).includes(unknown)) throw new Refusal(misplaced(unknown, byLayer));
-  throw new Refusal(`--only: there is no "${unknown}", but ${known(byLayer).join(', ')}`);
+  const other = Object.keys(KNOWN).find((one) => KNOWN[one].includes(unknown));
+  if (other) throw new Refusal(`--only: "${unknown}" is one of the ${other}: ${howToGet(other, kind)}`);
+  throw new Refusal(`--only: there is no "${unknown}", but ${KNOWN[kind].join(', ')}`);
 }
 
-function known(byLayer) {
-  return byLayer ? layers.map(({ id }) => id) : [...rows.map(({ id }) => id), ...Object.keys(EXTRAS)];
-}
-
-function misplaced(id, byLayer) {
-  return byLayer
-    ? `--only: "${id}" is no layer: leave out --layers`
-    : `--only: "${id}" is a layer: add --layers`;
+function howToGet(kind, instead) {
+  return kind === 'rows' ? `leave out --${instead}` : `add --${kind}`;
 }
 
 function readRounds(text) {

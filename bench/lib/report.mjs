@@ -39,7 +39,7 @@ function medians(runs) {
 }
 
 /** What a row must reach, on this Node: on others bare Express itself costs something else. */
-function forNode(byMajor, major) {
+export function forNode(byMajor, major) {
   return byMajor?.[major] ?? byMajor?.default;
 }
 
@@ -68,7 +68,7 @@ export function table({ machine: where, rounds, quick, rows, extras }) {
   return [...lines, '', ...markdown(['what', 'measured', 'at least', 'aim'], more)].join('\n');
 }
 
-function verdict({ ratio, least, most }) {
+export function verdict({ ratio, least, most }) {
   if (least !== undefined) return `${least} ${ratio >= least ? '✓' : '✗'}`;
   if (most !== undefined) return `≤ ${most} ${ratio <= most ? '✓' : '✗'}`;
   return '';

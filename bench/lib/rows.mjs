@@ -3,6 +3,7 @@
  * first row's.
  *
  * - `same`: the row whose body it must equal, byte for byte, once decompressed.
+ * - `type`: its own type, where that differs in a parameter.
  * - `promises`: headers it must have on top: what the stack is mounted for.
  * - `logged`: a text that stands in each request's log line; the lines are counted.
  * - `least`, `aim`: the ratio by major version of Node.
@@ -29,7 +30,7 @@ const THIS = { promises: [...HELMET, 'x-request-id'], logged: '"msg":"request"' 
 const THIS_ALONE = { ...THIS, promises: [...withoutHsts, 'x-request-id'] };
 
 export const HELLO = '/bench/hello';
-const LIST = '/bench/list';
+export const LIST = '/bench/list';
 
 export const rows = [
   { id: 'bare', title: 'bare Express 5', server: 'bare', path: HELLO },

@@ -5,7 +5,7 @@ import { ServerProcess } from './server-process.mjs';
 const script = (name) => fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url));
 
 /** Those of the servers that need Redis: the template runs as in production wherever it is compared. */
-export const WITH_REDIS = new Set(['usualRedis', 'proxied', 'alone']);
+export const WITH_REDIS = new Set(['usualRedis', 'fastifyRedis', 'koaRedis', 'proxied', 'alone']);
 
 /**
  * The servers the rows of the table are measured on, each by how it is started.
@@ -26,8 +26,17 @@ export function servers({ app, directory, redisUrl }) {
     // What `npm start` gives who has just cloned it, but for the cluster: one process, and no Redis to wait for.
     plain: () => ServerProcess.start({ ...template('this-start'), env: appEnv() }),
     node: () => ServerProcess.start(plain('node-http')),
-    bare: () => ServerProcess.start(plain('bare')),
-    usual: () => ServerProcess.start(plain('usual')),
+    bare: (options) => ServerProcess.start(plain('bare', options)),
+    usual: (options) => ServerProcess.start(plain('usual', options)),
+    fastify: (options) => ServerProcess.start(plain('peers/fastify', { name: 'fastify', ...options })),
+    fastifyOneLine: () =>
+      ServerProcess.start(plain('peers/fastify', { name: 'fastify-line', env: { FASTIFY_LINES: '1' } })),
+    fastifyRedis: () =>
+      ServerProcess.start(plain('peers/fastify', { name: 'fastify-redis', env: { REDIS_URL: redisUrl } })),
+    koa: (options) => ServerProcess.start(plain('peers/koa', { name: 'koa', ...options })),
+    koaRedis: () =>
+      ServerProcess.start(plain('peers/koa', { name: 'koa-redis', env: { REDIS_URL: redisUrl } })),
+    hono: (options) => ServerProcess.start(plain('peers/hono', { name: 'hono', ...options })),
     usualRedis: () =>
       ServerProcess.start(plain('usual', { name: 'usual-redis', env: { REDIS_URL: redisUrl } })),
     proxied: () =>

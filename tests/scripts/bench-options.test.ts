@@ -6,7 +6,7 @@ import { plan } from '../../bench/lib/plan.mjs';
 test('without options, all rows and extras are measured in 7 rounds of 1 s', () => {
   const options = readOptions([]);
   expect(options).toMatchObject({
-    layers: false,
+    kind: 'rows',
     json: false,
     rounds: 7,
     milliseconds: 1000,
@@ -23,11 +23,13 @@ test('--quick is shorter, and what is said of rounds and seconds wins over it', 
   expect(options).toMatchObject({ rounds: 3, milliseconds: 200, warmUpMs: 400 });
 });
 
-test('--only takes rows and extras, or layers with --layers', () => {
+test('--only takes rows and extras, layers with --layers, or peers with --peers', () => {
   expect(readOptions(['--only=list,start']).only).toEqual(new Set(['list', 'start']));
   expect([...readOptions(['--only=list,start']).extras]).toEqual(['start']);
   expect(readOptions(['--layers', '--only=access-log']).only).toEqual(new Set(['access-log']));
   expect(readOptions(['--layers']).extras.size).toBe(0);
+  expect(readOptions(['--peers', '--only=koa'])).toMatchObject({ kind: 'peers', only: new Set(['koa']) });
+  expect(readOptions(['--peers']).extras.size).toBe(0);
 });
 
 describe('what there is not is refused in one line that tells how to fix it:', () => {
@@ -39,8 +41,12 @@ describe('what there is not is refused in one line that tells how to fix it:', (
     [['--only='], '--only needs a value, --only=IDS'],
     [['--only=proxied,nope'], 'there is no "nope", but bare, node, usual, proxied'],
     [['--layers', '--only=nope'], 'there is no "nope", but empty, server'],
-    [['--only=access-log'], '"access-log" is a layer: add --layers'],
-    [['--layers', '--only=proxied'], '"proxied" is no layer: leave out --layers'],
+    [['--only=access-log'], '"access-log" is one of the layers: add --layers'],
+    [['--only=koa'], '"koa" is one of the peers: add --peers'],
+    [['--layers', '--only=proxied'], '"proxied" is one of the rows: leave out --layers'],
+    [['--peers', '--only=start'], '"start" is one of the rows: leave out --peers'],
+    [['--peers', '--layers'], '--layers and --peers are two runs'],
+    [['--peers', '--svg=rows.svg'], 'leave out --svg or --peers'],
     [['--layers', '--svg=rows.svg'], 'leave out --svg or --layers'],
     [['--seconds=0'], '--seconds must be a number from 0.1 to 60, not "0"'],
     [['--seconds=1e9'], '--seconds must be a number from 0.1 to 60, not "1e9"'],

@@ -57,6 +57,18 @@ describeWithRedisServer('npm run bench', () => {
     }
   }, 60_000);
 
+  test('measures another framework in turns with this template, and installs it', async () => {
+    const args = ['--peers', '--only=fastify,koa-session', '--rounds=1', '--seconds=0.2', '--json'];
+    const { out, err, code } = await benchInPeace(args);
+    expect([err, code]).toEqual([expect.stringMatching(/^(?:installing .*\n)?$/), 0]);
+    expect(JSON.parse(out)).toMatchObject({
+      peers: [
+        { id: 'fastify', ratio: expect.any(Number), peerP99: expect.any(Number), most: 0.95 },
+        { id: 'koa-session', ratio: expect.any(Number) },
+      ],
+    });
+  }, 300_000);
+
   test.each(['SIGTERM', 'SIGINT'] as const)(
     'leaves nothing behind when a %s cuts it short',
     async (signal) => {
