@@ -11,6 +11,7 @@ export default {
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: [
     '/tests/platform/cluster/',
+    '/tests/browser/',
     '/tests/scripts/',
     '/tests/template/',
     '/tests/soak/',

@@ -638,6 +638,49 @@ const REST = [
     ],
   },
   {
+    name: 'browser-tests',
+    about: 'the tests of the pages in a real browser',
+    delete: [
+      'tests/browser/',
+      'tests/support/browser.ts',
+      'tests/support/dom.d.ts',
+      'jest.browser.config.mjs',
+    ],
+    packages: ['playwright-core', 'axe-core'],
+    scripts: ['test:browser'],
+    edits: [
+      { file: 'docs/add-a-test.md', rows: ['`npm run test:browser`'] },
+      {
+        file: 'docs/add-a-test.md',
+        from: "The suites in a browser use Debian's `chromium`, Chrome, or the program at `CHROMIUM_PATH`, and are likewise skipped without one. They",
+        to: 'write their screenshots to `SCREENSHOTS_DIR`, by default to a folder beside the tests.',
+      },
+      {
+        file: 'docs/add-a-test.md',
+        lines: [
+          '- `tests/browser/`: pages, in a real browser.',
+          '- **In a browser**: `describeInBrowser` of `tests/support/browser.ts` opens pages. A test fails on any error in the console, failed',
+          'request or violation of the CSP that it did not name by `expectProblem`. `expectGoodLooks` runs axe and keeps screenshots.',
+        ],
+      },
+      ...without('package.json', ' && npm run test:browser'),
+      { file: 'jest.config.mjs', lines: ["'/tests/browser/',"] },
+      { file: '.gitignore', lines: ['tests/browser/screenshots/'] },
+      {
+        file: '.ci/run',
+        lines: [
+          "step 'test:browser' npm run test:browser",
+          "# GitHub's machines have Chrome, and Ubuntu has no such package.",
+          'command -v google-chrome >/dev/null || apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null',
+        ],
+      },
+      {
+        file: '.github/workflows/ci.yml',
+        lines: ["# In the Chrome that is on GitHub's machines.", '- run: npm run test:browser'],
+      },
+    ],
+  },
+  {
     name: 'soak',
     about: 'the long tests of many reloads',
     delete: ['tests/soak/', 'jest.soak.config.mjs'],

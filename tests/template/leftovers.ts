@@ -26,6 +26,7 @@ const WORDS: Readonly<Record<string, RegExp>> = {
   ansible: /ansible-playbook|deploy\/ansible|ansible-core/,
   upstart: /deploy\/upstart|\binitctl\b/,
   bench: /npm run bench|tests\/scripts\/bench|docs\/performance|\bbench\//,
+  'browser-tests': /test:browser|tests\/browser|playwright|axe-core|\bchromium\b/i,
   soak: /test:soak|tests\/soak/,
   'readme-zh-tw': /README\.zh-TW|繁體中文/,
 };
