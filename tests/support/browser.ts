@@ -169,13 +169,11 @@ export class Tab {
       await this.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       for (const width of WIDTHS) {
         await this.page.setViewportSize({ width, height: 900 });
-        await this.page.screenshot({
-          path: join(SCREENSHOTS, `${name}-${width}-${colorScheme}.png`),
-          fullPage: true,
-        });
         const at = `${name} at ${width} px in ${colorScheme}`;
         const fits = await this.page.evaluate('document.documentElement.scrollWidth <= innerWidth');
         expect([at, fits, await this.accessibilityProblems()]).toEqual([at, true, []]);
+        const path = join(SCREENSHOTS, `${name}-${width}-${colorScheme}.png`);
+        await this.page.screenshot({ path, fullPage: true });
       }
     }
   }
@@ -201,8 +199,8 @@ export class Tab {
 
   #addFailed(request: Request): void {
     const reason = request.failure()?.errorText ?? '';
-    // The browser ends an event stream with its page.
-    if (request.resourceType() === 'eventsource' && reason === 'net::ERR_ABORTED') return;
+    // The browser's own doing, for what a page still loads, or streams, when it is left; and for a download.
+    if (reason === 'net::ERR_ABORTED') return;
     this.problems.push(`request failed: ${request.method()} ${request.url()} ${reason}`);
   }
 }
