@@ -107,7 +107,14 @@ const EXAMPLES = [
     name: 'home',
     about: 'the start page, with its forms for a try of login and change',
     needs: ['account', 'companies'],
-    delete: ['src/features/home/', 'public/app.js', 'tests/features/home.test.ts'],
+    delete: [
+      'src/features/home/',
+      'public/app.js',
+      'public/home.css',
+      'tests/features/home.test.ts',
+      'tests/browser/home.test.ts',
+      'docs/images/start-page.webp',
+    ],
     edits: [
       {
         file: 'src/features/index.ts',
@@ -115,12 +122,22 @@ const EXAMPLES = [
           "import { demoForms } from './home/demo.ts';",
           "import { home } from './home/index.ts';",
           "if (users.demo) router.use('/demo', demoForms(toolkit, { users, companies: repository }));",
-          "router.use('/', home(toolkit, { demo: users.demo }));",
+          "router.use('/', home(toolkit, { demo: users.demo, companies: repository }));",
         ],
       },
       {
         file: 'README.md',
         replace: ['Open <http://localhost:3000>.', 'The API is at <http://localhost:3000>.'],
+      },
+      {
+        file: 'README.md',
+        lines: [
+          '![The start page: healthy, three next steps, and a response of the API beside the request](docs/images/start-page.webp)',
+        ],
+      },
+      {
+        file: 'README.zh-TW.md',
+        lines: ['![起始頁面：運作正常、三個後續步驟，以及請求旁邊的 API 回應](docs/images/start-page.webp)'],
       },
       {
         file: 'README.zh-TW.md',
@@ -610,6 +627,10 @@ const REST = [
         ],
       },
       { file: 'src/platform/README.md', rows: ['[openapi](openapi/README.md)'] },
+      {
+        file: 'src/features/home/index.ts',
+        lines: ["...(config.API_DOCS && { '/docs': 'The API, with a form to try each GET' }),"],
+      },
       {
         file: 'docs/architecture.md',
         lines: ['11. [the document of the API](../src/platform/openapi/pages.ts), where `API_DOCS` is on'],

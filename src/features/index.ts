@@ -24,7 +24,7 @@ export async function features(router: IRouter, toolkit: Toolkit) {
   router.use('/api', companies(toolkit, repository));
   // router.use('/api/orders', orders(toolkit));
   if (users.demo) router.use('/demo', demoForms(toolkit, { users, companies: repository }));
-  router.use('/', home(toolkit, { demo: users.demo }));
+  router.use('/', home(toolkit, { demo: users.demo, companies: repository }));
   return {
     companies: repository,
   };

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
+import { projectPath } from '../../src/platform/config/index.ts';
+import { logIn } from '../support/log-in.ts';
 import { createTestApp, type TestApp } from '../support/test-app.ts';
 import { describeWithRedisServer } from '../support/describe-redis.ts';
 import { RedisServer } from '../support/redis-server.ts';
@@ -21,38 +24,44 @@ describe('the start page', () => {
     await app.close();
   });
 
-  test('shows the process, the store, the cache and links', async () => {
+  test('shows whether the app is healthy, how it runs and where it stores', async () => {
     const { text } = await request(server)
       .get('/')
       .expect(200)
       .expect('Content-Type', 'text/html; charset=utf-8');
-    expect(text).toContain(`<dt>Process</dt><dd>${process.pid}</dd>`);
-    expect(text).toContain('<dt>Store</dt><dd>memory</dd>');
-    expect(text).toMatch(/<dt>State<\/dt><dd>(MISS|HIT)<\/dd>/);
-    for (const path of ['/livez', '/readyz']) expect(text).toContain(`href="${path}"`);
+    expect(text).toContain('<span class="chip good">Healthy</span>');
+    expect(text).toContain('<dt>Mode</dt><dd>One process</dd>');
+    expect(text).toContain('<dt>NODE_ENV</dt><dd>test</dd>');
+    expect(text).toContain('<dt>Store</dt><dd>Memory</dd>');
+  });
+
+  test('names files that are there', async () => {
+    const { text } = await request(server).get('/');
+    const files = [...text.matchAll(/<code>((?:docs|deploy|src)\/[^<]+)<\/code>/g)].map(
+      ([, file = '']) => file,
+    );
+    expect(files.length).toBeGreaterThan(5);
+    expect(files.filter((file) => !existsSync(projectPath(file)))).toEqual([]);
   });
 
   test('every link on it leads somewhere', async () => {
     const { text } = await request(server).get('/');
     const links = [...text.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, href = '']) => href);
     expect(links.length).toBeGreaterThan(3);
+    const statuses: Record<string, number> = {
+      '/api/companies?page=0&amp;sort=age': 400,
+      '/api/companies/9999': 404,
+      '/api/session': 401,
+    };
     for (const link of links) {
       const { status } = await request(server).get(link.replaceAll('&amp;', '&'));
-      expect([link, status]).toEqual([link, link.includes('page=0') ? 400 : 200]);
-    }
-  });
-
-  test('counts the visits of a session', async () => {
-    const agent = request.agent(server);
-    for (const visits of [1, 2, 3]) {
-      const { text } = await agent.get('/').expect('Cache-Control', 'private, no-cache');
-      expect(text).toContain(`<dt>Your visits</dt><dd>${visits}</dd>`);
+      expect([link, status]).toEqual([link, statuses[link] ?? 200]);
     }
   });
 
   test('has no inline script or style, and no login outside of development', async () => {
     const { text } = await request(server).get('/');
-    expect(text).not.toMatch(/<script|<style|style="|\son\w+=|<form/);
+    expect(text).not.toMatch(/<script(?![^>]* src=)|<style|style="|\son\w+=|<form/);
   });
 
   test('takes its style from a file that may be kept for a year', async () => {
@@ -64,19 +73,44 @@ describe('the start page', () => {
       .expect('Cache-Control', /immutable/);
   });
 
-  test('starts no more sessions for an address that has started many, and serves it all the same', async () => {
-    const texts: string[] = [];
-    for (let visit = 0; visit < 40; visit++) texts.push((await request(server).get('/').expect(200)).text);
-    expect(texts.at(-1)).toContain('not counted');
-    const { headers } = await request(server).get('/');
+  test('starts no session and names no process', async () => {
+    const { headers, text } = await request(server).get('/');
     expect(headers['set-cookie']).toBeUndefined();
+    expect(text).not.toContain(String(process.pid));
   });
+
+  test('shows who is logged in', async () => {
+    const ada = await logIn(app, '<ada>');
+    const { text } = await ada.get('/').expect('Cache-Control', 'private, no-cache');
+    expect(text).toContain('Logged in as <strong>&lt;ada&gt;</strong>');
+  });
+
+  test('shows which store of the app is down', async () => {
+    const other = await createTestApp();
+    let isUp = true;
+    other.lifecycle.addCheck('database', () => isUp);
+    expect((await request(other.app).get('/')).text).toContain('Healthy');
+    isUp = false;
+    expect((await request(other.app).get('/')).text).toContain('Degraded: database is down');
+    await other.close();
+  });
+});
+
+test('in development the start page shows the process and counts the visits of a session', async () => {
+  const app = await createTestApp({ NODE_ENV: 'development' });
+  const agent = request.agent(app.app);
+  for (const visits of [1, 2, 3]) {
+    const { text } = await agent.get('/').expect('Cache-Control', 'private, no-cache');
+    expect(text).toContain(`<dt>Process</dt><dd>${process.pid}</dd>`);
+    expect(text).toContain(`<dt>Your visits</dt><dd>${visits}</dd>`);
+  }
+  await app.close();
 });
 
 test('in development the start page has a login to try', async () => {
   const app = await createTestApp({ NODE_ENV: 'development', DEMO_PASSWORD: 'a "quoted" password' });
   const { text } = await request(app.app).get('/').expect(200);
-  expect(text).toContain('data-action="/api/session"');
+  expect(text).toContain('data-api="POST /api/session"');
   expect(text).toContain('value="a &quot;quoted&quot; password"');
   expect(text).toContain('src="/app.js"');
   await app.close();
@@ -94,28 +128,29 @@ describe('the forms of the start page in a browser without JavaScript', () => {
   afterAll(() => app.close());
 
   /** Sends a form of the page as a browser does: with all its fields as they are filled in. */
-  async function submit(agent: ReturnType<typeof request.agent>, button: string, headers = FROM_HERE) {
+  async function submit(agent: ReturnType<typeof request.agent>, button: string) {
     const { text } = await agent.get('/').expect(200);
-    const form = text.split('<form').find((part) => part.includes(`<button>${button}`)) ?? '';
+    const form = text.split('<form').find((part) => new RegExp(`<button[^>]*>${button}`).test(part)) ?? '';
     const [, action = ''] = /action="([^"]+)"/.exec(form) ?? [];
     const fields = new URLSearchParams();
     for (const [, name = '', value = ''] of form.matchAll(/name="([^"]+)"[^>]* value="([^"]*)"/g)) {
       fields.set(name, value);
     }
-    return agent.post(action).type('form').set(headers).send(fields.toString());
+    return agent.post(action).type('form').set(FROM_HERE).send(fields.toString());
   }
 
   test('log in, change a company and log out', async () => {
     const agent = request.agent(app.app);
     const login = await submit(agent, 'Log in');
     expect([login.status, login.headers.location]).toEqual([303, '/']);
-    expect((await agent.get('/')).text).toContain('<dt>Logged in as</dt><dd>demo</dd>');
+    expect((await agent.get('/')).text).toContain('Logged in as <strong>demo</strong>');
     const change = await submit(agent, 'Change');
-    expect([change.status, change.headers.location]).toEqual([303, '/api/companies/1']);
+    expect([change.status, change.headers.location]).toEqual([303, '/#account']);
     expect((await agent.get('/api/companies/1')).body).toMatchObject({ city: 'Cupertino' });
+    expect((await agent.get('/')).text).toContain('value="Cupertino"');
     const logout = await submit(agent, 'Log out');
     expect([logout.status, logout.headers.location]).toEqual([303, '/']);
-    expect((await agent.get('/')).text).toContain('<dt>Logged in as</dt><dd>nobody</dd>');
+    expect((await agent.get('/')).text).toContain('Not logged in');
   });
 
   test('show on a page what was wrong', async () => {
@@ -139,10 +174,14 @@ describe('the forms of the start page in a browser without JavaScript', () => {
   });
 
   test('are refused where they come from a page of another site', async () => {
-    for (const button of ['Log in', 'Change', 'Log out']) {
+    for (const form of ['login', 'city', 'logout']) {
       for (const site of ['cross-site', 'same-site']) {
-        const headers = { Accept: 'text/html', 'Sec-Fetch-Site': site };
-        expect((await submit(request.agent(app.app), button, headers)).status).toBe(403);
+        await request(app.app)
+          .post(`/demo/${form}`)
+          .set('Sec-Fetch-Site', site)
+          .type('form')
+          .send('')
+          .expect(403);
       }
     }
     await request(app.app).post('/demo/logout').set({ Origin: 'https://evil.example' }).expect(403);
@@ -179,11 +218,12 @@ describeWithRedisServer('the start page without its Redis', () => {
     const redis = await RedisServer.start();
     const app = await createTestApp({ REDIS_URL: redis.url });
     const agent = request.agent(app.app);
-    expect((await agent.get('/')).text).toContain('redis, <span class="good">up</span>');
+    expect((await agent.get('/')).text).toContain('Healthy');
     await redis.stop();
     const { text } = await agent.get('/').expect(200);
-    expect(text).toContain('<span class="bad">down</span>');
-    expect(text).toContain('sessions are away right now');
+    expect(text).toContain('<dt>Store</dt><dd>Redis</dd>');
+    expect(text).toMatch(/class="chip bad">Degraded: [\w ]+</);
+    expect(text).toContain('Sessions are away right now');
     await app.close();
   });
 });

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const WORDS: Readonly<Record<string, RegExp>> = {
   companies: /features\/companies|tests\/features\/companies|csv-stringify|data\/companies|openCompanies/,
   jobs: /features\/jobs\.test|import \{ cachedCompanies \} from '\.\.\/features/,
-  home: /features\/home|public\/app\.js|demoForms/,
+  home: /features\/home|public\/(?:app\.js|home\.css)|demoForms|start-page/,
   account: /features\/account|hash-password|createUsers/,
   todos: /features\/todos|`todos`/,
   docker: /\bdocker (?:build|compose|run)|deploy\/docker\b|Dockerfile|(?<!devcontainer\/)docker-compose/,

@@ -40,7 +40,7 @@ export function demoForms(toolkit: Toolkit, { users, companies }: DemoParts): Ro
     await companies
       .update(1, v.parse(changesSchema, req.body))
       .finally(() => stores.cache.purgeTag('companies'));
-    res.redirect(303, '/api/companies/1');
+    res.redirect(303, '/#account');
   });
 
   const router = Router();

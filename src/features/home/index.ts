@@ -1,33 +1,37 @@
 import cluster from 'node:cluster';
-import { Router, type Request, type RequestHandler, type Response } from 'express';
-import { CodedError, endpoint, route } from '../../platform/http/index.ts';
+import { Router, type Request, type Response } from 'express';
+import { APP_NAME } from '../../platform/config/index.ts';
+import { endpoint, route } from '../../platform/http/index.ts';
 import { sessionOf } from '../../platform/sessions/index.ts';
 import type { Toolkit } from '../../toolkit.ts';
-import { homePage, type HomeFacts } from './page.ts';
+import type { CompanyRepository } from '../companies/repository.ts';
+import { homePage, type DemoFacts, type HomeFacts } from './page.ts';
 
-/** Short: who reloads the page a few times sees a MISS, HITs and a STALE. */
-const CACHED = { ttl: 10, stale: 50 };
+export interface HomeParts {
+  /** The user to try a login with. */
+  readonly demo: Pick<DemoFacts, 'name' | 'password'> | undefined;
+  readonly companies: CompanyRepository;
+}
 
-/** The page at `/`: shows after a first start that everything works. `demo` is the user to try a login with. */
-export function home(toolkit: Toolkit, { demo }: Pick<HomeFacts, 'demo'>): Router {
-  const { asset, session, stores } = toolkit;
-  const newSessions = toolkit.rateLimit({ name: 'new-sessions', points: 30, perSeconds: 60 });
+/** The page at `/`: shows after a first start that everything works, and what to do next. */
+export function home(toolkit: Toolkit, { demo, companies }: HomeParts): Router {
+  const { asset, config, session, stores } = toolkit;
   const show = async (req: Request, res: Response) => {
-    // Loaded once for all processes.
-    const cached = await stores.cache.fetch('home', CACHED, () => ({ pid: process.pid }));
     const facts: HomeFacts = {
-      pid: process.pid,
-      worker: cluster.worker?.id,
-      uptimeSeconds: process.uptime(),
-      store: { kind: stores.kind, up: stores.isUp() },
-      visits: await countVisit(req, res, newSessions),
-      user: sessionOf(req)?.user?.name,
-      cache: {
-        pid: cached.value.pid,
-        state: cached.state,
-        ageSeconds: Math.max(0, (Date.now() - cached.storedAt) / 1000),
+      name: APP_NAME,
+      problem: problemOf(toolkit),
+      mode: cluster.isWorker ? 'Cluster' : 'One process',
+      environment: config.NODE_ENV,
+      store: stores.kind === 'redis' ? 'Redis' : 'Memory',
+      user: sessionOf(req) ? sessionOf(req)?.user : 'away',
+      details: config.NODE_ENV === 'development' ? detailsOf(req) : {},
+      // Not from the cache. While the store is away, the page is there all the same.
+      demo: demo && { ...demo, company: await companies.get(1).catch(() => undefined) },
+      // A part of the template has one line.
+      more: {
+        ...(config.API_DOCS && { '/docs': 'The API, with a form to try each GET' }),
+        'npm run ctl -- admin': 'Prints the link to the operations page: workers, latency, flame graphs',
       },
-      demo,
     };
     res.type('html').send(homePage(facts, asset));
   };
@@ -43,22 +47,21 @@ export function home(toolkit: Toolkit, { demo }: Pick<HomeFacts, 'demo'>): Route
   return router;
 }
 
-async function countVisit(req: Request, res: Response, newSessions: RequestHandler) {
-  const session = sessionOf(req);
-  if (!session) return 'away';
-  // Crawlers send no cookie: each of their requests would leave another session in the store.
-  if (session.visits === undefined && !(await isWithin(newSessions, req, res))) return 'uncounted';
-  session.visits = (session.visits ?? 0) + 1;
-  return session.visits;
+/** As /readyz reports it. */
+function problemOf({ lifecycle, stores }: Toolkit): string | undefined {
+  if (stores.isUp() === false) return stores.problem() ?? 'Redis is down';
+  const down = [...lifecycle.checks].filter(([, isUp]) => !isUp()).map(([name]) => `${name} is down`);
+  return stores.problem() ?? (down.join(', ') || undefined);
 }
 
-/** Applies a limit where a request beyond it is not to get a 429. */
-async function isWithin(limit: RequestHandler, req: Request, res: Response): Promise<boolean> {
-  try {
-    await limit(req, res, () => undefined);
-    return true;
-  } catch (error) {
-    if (error instanceof CodedError && error.code === 'RATE_LIMITED') return false;
-    throw error;
-  }
+function detailsOf(req: Request): HomeFacts['details'] {
+  const { worker } = cluster;
+  const session = sessionOf(req);
+  // To count is to start a session: of visitors who never log in, and of crawlers, production keeps none.
+  if (session) session.visits = (session.visits ?? 0) + 1;
+  return {
+    Process: `${process.pid}${worker ? ` (worker ${worker.id})` : ''}`,
+    'Up for': `${Math.floor(process.uptime())} s`,
+    'Your visits': String(session?.visits ?? 'not counted'),
+  };
 }
