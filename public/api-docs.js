@@ -9,26 +9,49 @@ for (const form of document.forms) {
 
 async function send(form) {
   const output = form.nextElementSibling;
+  const url = urlOf(form);
+  const status = element('p');
+  status.setAttribute('role', 'status');
+  status.append(element('code', `GET ${url}`));
+  output.replaceChildren(status);
+  try {
+    // Past the browser's own cache, to show what the server sends.
+    const response = await fetch(url, {
+      headers: { Accept: 'application/json, application/problem+json, */*;q=0.5' },
+      cache: 'no-store',
+    });
+    status.append(chip(`${response.status} ${response.statusText}`, response.ok));
+    output.append(await bodyOf(response, url));
+  } catch (error) {
+    status.append(chip(error.message, false));
+  }
+}
+
+function urlOf(form) {
   let path = form.getAttribute('action');
   const query = new URLSearchParams();
   for (const { name, value, dataset } of form.querySelectorAll('input')) {
     if (dataset.in === 'path') path = path.replace(`{${name}}`, encodeURIComponent(value));
     else if (value !== '') query.set(name, value);
   }
-  const url = query.size > 0 ? `${path}?${query}` : path;
-  output.textContent = `GET ${url} …`;
-  try {
-    const response = await fetch(url, {
-      headers: { Accept: 'application/json, application/problem+json, */*' },
-    });
-    output.textContent = `GET ${url}\n${response.status} ${response.statusText}\n\n${await textOf(response)}`;
-  } catch (error) {
-    output.textContent = `GET ${url}\n${error.message}`;
-  }
+  return query.size > 0 ? `${path}?${query}` : path;
 }
 
-async function textOf(response) {
+async function bodyOf(response, src) {
+  const type = response.headers.get('Content-Type') ?? '';
+  if (type.startsWith('image/'))
+    return element('img', '', { src, alt: 'The response, an image', width: 128 });
   const text = await response.text();
-  const isJson = /\bjson\b/.test(response.headers.get('Content-Type') ?? '');
-  return isJson ? JSON.stringify(JSON.parse(text), undefined, 2) : text.slice(0, 10_000);
+  const isJson = /\bjson\b/.test(type) && text !== '';
+  const shown = isJson ? JSON.stringify(JSON.parse(text), undefined, 2) : text.slice(0, 10_000);
+  // Longer than its box, it scrolls: with the keyboard, too.
+  return element('pre', shown, { tabIndex: 0 });
+}
+
+function chip(text, isGood) {
+  return element('span', text, { className: `chip ${isGood ? 'good' : 'bad'}` });
+}
+
+function element(name, text = '', properties = {}) {
+  return Object.assign(document.createElement(name), { textContent: text, ...properties });
 }

@@ -597,8 +597,11 @@ const REST = [
     delete: [
       'src/platform/openapi/',
       'public/api-docs.js',
+      'public/api-docs.css',
+      'tests/browser/api-docs.test.ts',
       'scripts/openapi.mjs',
       'docs/describe-your-api.md',
+      'docs/images/api-docs.webp',
       'tests/features/api.test.ts',
       'tests/platform/integration/openapi.test.ts',
       'tests/support/openapi*',

@@ -132,9 +132,8 @@ describeInBrowser('the start page in a browser', (browser) => {
       /400 Bad Request\s+page must .+\s+sort must /,
     );
     await choose(tab, '/api/companies/58/logo');
-    const image = tab.page.locator('#panel img');
-    await image.evaluate('(shown) => shown.decode()');
-    expect(await image.boundingBox()).toMatchObject({ width: 128, height: 128 });
+    await tab.page.evaluate("document.querySelector('#panel img').decode()");
+    expect(await tab.page.locator('#panel img').boundingBox()).toMatchObject({ width: 128, height: 128 });
     expect(new URL(tab.page.url()).pathname).toBe('/');
   });
 

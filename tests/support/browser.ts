@@ -28,6 +28,9 @@ const HOW_TO =
 const SCREENSHOTS =
   process.env.SCREENSHOTS_DIR || fileURLToPath(new URL('../browser/screenshots', import.meta.url));
 
+/** How long a page may take on a busy machine. It bounds a hang, and measures nothing. */
+const PATIENCE_MS = 90_000;
+
 /** A telephone and a laptop. */
 const WIDTHS = [390, 1280];
 const COLOR_SCHEMES = ['light', 'dark'] as const;
@@ -74,7 +77,10 @@ export class TestBrowser {
   readonly #stops: (() => Promise<unknown>)[] = [];
 
   async start(): Promise<void> {
-    this.#browser = await chromium.launch({ ...(CHROMIUM && { executablePath: CHROMIUM }), timeout: 60_000 });
+    this.#browser = await chromium.launch({
+      ...(CHROMIUM && { executablePath: CHROMIUM }),
+      timeout: PATIENCE_MS,
+    });
   }
 
   async stop(): Promise<void> {
@@ -99,6 +105,7 @@ export class TestBrowser {
   async open(url: string, { beside, ...options }: OpenOptions = {}): Promise<Tab> {
     if (!this.#browser) throw new Error('the browser has not started');
     const context = beside?.context ?? (await this.#browser.newContext(options));
+    context.setDefaultTimeout(PATIENCE_MS);
     const tab = new Tab(context, await context.newPage());
     this.#tabs.push(tab);
     if (options.javaScriptEnabled !== false) await tab.page.addInitScript(REPORT_VIOLATIONS);

@@ -10,7 +10,7 @@ export function docsPage(document: OpenApiDocument, asset: (name: string) => str
   const tags = [...new Set(operations.map(({ operation }) => operation.tags[0]))];
   const groups = tags.map((tag) => {
     const ofTag = operations.filter(({ operation }) => operation.tags[0] === tag);
-    return `<section class="card wide"><h2>${escapeHtml(tag ?? '')}</h2>${ofTag.map(operationHtml).join('')}</section>`;
+    return `<section><h2>${escapeHtml(tag ?? '')}</h2>${ofTag.map(operationHtml).join('')}</section>`;
   });
   return `<!doctype html>
 <html lang="en">
@@ -20,13 +20,14 @@ export function docsPage(document: OpenApiDocument, asset: (name: string) => str
   <title>API of ${escapeHtml(title)}</title>
   <link rel="icon" href="${asset('favicon.svg')}" type="image/svg+xml">
   <link rel="stylesheet" href="${asset('style.css')}">
+  <link rel="stylesheet" href="${asset('api-docs.css')}">
   <script type="module" src="${asset('api-docs.js')}"></script>
 </head>
 <body>
   <main>
     <h1>API of ${escapeHtml(title)} <small>${escapeHtml(version)}</small></h1>
-    <p class="lead">The same as <a href="/openapi.json">OpenAPI 3.1</a>. Requests from here have your session's cookie.</p>
-    <div class="cards">${groups.join('\n')}</div>
+    <p class="lead">The same as <a href="/openapi.json">OpenAPI 3.1</a>. Requests from here have your session’s cookie.</p>
+    ${groups.join('\n')}
   </main>
 </body>
 </html>
@@ -41,14 +42,15 @@ interface Shown {
 
 function operationHtml({ path, method, operation }: Shown): string {
   const { operationId, summary, description, security, parameters, requestBody, responses } = operation;
-  return `<details id="${escapeHtml(operationId)}">
-  <summary><code><b>${method.toUpperCase()}</b> ${escapeHtml(path)}</code> ${escapeHtml(summary)}</summary>
+  return `<details class="card operation" id="${escapeHtml(operationId)}">
+  <summary><code class="method">${method.toUpperCase()}</code> <code>${escapeHtml(path)}</code> <span>${escapeHtml(summary)}</span>${
+    security.length > 0 ? ' <span class="chip">needs a login</span>' : ''
+  }</summary>
   ${description === undefined ? '' : `<p>${escapeHtml(description)}</p>`}
-  ${security.length > 0 ? '<p>Needs a login.</p>' : ''}
   ${method === 'get' ? form(path, parameters) : parameters.map(parameterHtml).join('')}
   ${requestBody ? `<h3>Body</h3>${contentHtml(requestBody.content)}` : ''}
   <h3>Responses</h3>
-  ${Object.entries(responses).map(responseHtml).join('')}
+  <dl>${Object.entries(responses).map(responseHtml).join('')}</dl>
 </details>`;
 }
 
@@ -56,12 +58,13 @@ function operationHtml({ path, method, operation }: Shown): string {
 function form(path: string, parameters: readonly Parameter[]): string {
   const inputs = parameters.map(({ name, in: place, required, schema }) => {
     const value = example(schema);
-    return `<label>${escapeHtml(name)} <input name="${escapeHtml(name)}" data-in="${place}"${
+    const label = `<span>${escapeHtml(name)}${required ? ' <small>required</small>' : ''}</span>`;
+    return `<label>${label} <input name="${escapeHtml(name)}" data-in="${place}"${
       value === undefined ? '' : ` placeholder="${escapeHtml(value)}"`
     }${required ? ' required' : ''}></label>`;
   });
   return `<form method="get" action="${escapeHtml(path)}">${inputs.join('')}<button>Try it</button></form>
-  <output></output>`;
+  <div class="response"></div>`;
 }
 
 function example({ examples, default: preset }: Parameter['schema']): string | undefined {
@@ -75,7 +78,8 @@ function parameterHtml({ name, schema }: Parameter): string {
 
 function responseHtml([status, { description, content }]: [string, DocumentedResponse]): string {
   const isProblem = content !== undefined && 'application/problem+json' in content;
-  return `<p><b>${status}</b> ${escapeHtml(description)}</p>${isProblem ? '' : contentHtml(content)}`;
+  const kind = status.startsWith('2') ? 'good' : status.startsWith('3') ? '' : 'bad';
+  return `<dt><span class="chip ${kind}">${status}</span></dt><dd>${escapeHtml(description)}${isProblem ? '' : contentHtml(content)}</dd>`;
 }
 
 function contentHtml(content: DocumentedResponse['content'] = {}): string {

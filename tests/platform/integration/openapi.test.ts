@@ -201,7 +201,7 @@ describe('GET /docs', () => {
     const { text, headers } = await request(app.app).get('/docs').expect(200);
     expect(text).toContain('Nuts &amp; &lt;bolts&gt;');
     expect(text).toContain(
-      '<form method="get" action="/api/nuts/{id}"><label>id <input name="id" data-in="path" required>',
+      '<form method="get" action="/api/nuts/{id}"><label><span>id <small>required</small></span> <input name="id" data-in="path" required>',
     );
     expect(headers['content-security-policy']).not.toContain('unsafe');
     expect(text).not.toMatch(/<script(?! type="module" src=)|<style|\son\w+=|\sstyle=/);
