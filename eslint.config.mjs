@@ -42,6 +42,16 @@ const platformOnly = {
   },
 };
 
+/** What a browser runs as it is. */
+const inBrowsers = {
+  files: ['src/**/*.js'],
+  languageOptions: { globals: globals.browser },
+  rules: {
+    'max-lines': ['error', { max: 400 }],
+    'max-lines-per-function': ['error', { max: 40, skipBlankLines: true, skipComments: true }],
+  },
+};
+
 export default tseslint.config(
   // The templates are for other folders: what `npm run new` makes of them is linted there.
   { ignores: ['dist', 'coverage', 'node_modules', 'scripts/starter/templates'] },
@@ -70,6 +80,7 @@ export default tseslint.config(
     },
   },
   { files: ['**/*.{js,mjs}'], languageOptions: { globals: globals.node } },
+  inBrowsers,
   {
     // Empty lists, until your first feature, job and setting use what is handed to them.
     files: ['src/features/index.ts', 'src/jobs/index.ts', 'src/config.ts'],

@@ -1,10 +1,10 @@
-// Builds src/ into dist/ with tsc.
+// Builds src/ into dist/ with tsc, and copies the operations page beside it.
 //   --if-stale  only when dist/ is not what the sources make, and never on a host that has no sources: a release carries
 //               dist/ ready made
 //   --check     builds nothing: exits with 3 and a line that explains what to do when there is no dist/
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,10 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 /** What a build depends on beside src/: the lock file has the compiler's version. */
 const BUILD_FILES = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
+
+/** What browsers get as it is, with the charts' library beside it. */
+const PAGE = 'platform/operations/page';
+const CHARTS = ['uPlot.iife.min.js', 'uPlot.min.css'];
 
 const entry = 'dist/server.js';
 /** In dist/: the fingerprint of what it was made from, and of what was made. */
@@ -50,11 +54,19 @@ function build() {
   const args = [compiler, '-p', 'tsconfig.build.json', '--outDir', output];
   const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] });
   if (status === 0) {
+    copyPage();
     writeFileSync(join(output, stamp), fingerprint(output));
     rmSync('dist', { recursive: true, force: true });
     renameSync(output, 'dist');
   } else rmSync(output, { recursive: true, force: true });
   process.exitCode = status ?? 1;
+}
+
+/** The declarations in it are for tests. */
+function copyPage() {
+  const filter = (source) => !source.endsWith('.d.ts');
+  cpSync(join('src', PAGE), join(output, PAGE), { recursive: true, filter });
+  for (const file of CHARTS) cpSync(join('node_modules/uplot/dist', file), join(output, PAGE, file));
 }
 
 function findCompiler() {

@@ -11,6 +11,7 @@ give() { # NAME: stdin becomes the file, unless it is there
 }
 
 head -c 48 /dev/urandom | base64 | tr -d '\n' | give session-secrets
+head -c 48 /dev/urandom | base64 | tr -d '\n' | give admin-token
 # No user yet; README.md has the command that makes a hash.
 printf '[]' | give users
 if [ "$1" = trial ]; then

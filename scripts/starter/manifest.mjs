@@ -590,6 +590,11 @@ const TARGETS = [
   },
 ];
 
+const ROUTE_METRICS = 'src/platform/http/route-metrics.ts';
+const SERVE = 'src/platform/lifecycle/serve.ts';
+const MESSAGES = 'src/platform/supervisor/messages.ts';
+const WORKER = 'src/platform/supervisor/worker.ts';
+
 const REST = [
   {
     name: 'api-docs',
@@ -643,6 +648,179 @@ const REST = [
       ...commandRow('`npm run openapi`'),
       ...without('README.md', ' [its description](docs/describe-your-api.md) ·'),
       ...without('README.zh-TW.md', ' [路由的說明](docs/describe-your-api.md) ·'),
+    ],
+  },
+  {
+    name: 'operations-page',
+    about: 'the operations page on the admin port, which then has `/metrics` alone',
+    delete: [
+      'src/platform/operations/',
+      'src/platform/lifecycle/operations.ts',
+      'src/platform/supervisor/operations.ts',
+      'docs/operations-page.md',
+      'tests/platform/unit/operations*.test.ts',
+      'tests/platform/cluster/operations.test.ts',
+      'tests/support/admin.ts',
+    ],
+    packages: ['uplot'],
+    edits: [
+      {
+        file: ROUTE_METRICS,
+        lines: [
+          "import type { Activity } from '../operations/activity.ts';",
+          'activity?.add({ method, route, status, ms, code, requestId, error });',
+        ],
+      },
+      ...without(
+        ROUTE_METRICS,
+        ', activity?: Activity',
+        ', problemCode: code, err: error',
+        ', id: requestId',
+      ),
+      {
+        file: ROUTE_METRICS,
+        replace: [
+          "import type { Request, Response } from 'express';",
+          "import type { Request } from 'express';",
+        ],
+      },
+      ...without(ROUTE_METRICS, ' as Response'),
+      {
+        file: SERVE,
+        lines: [
+          "import { watchActivity } from './operations.ts';",
+          'const activity = watchActivity(config, opened);',
+          'activity,',
+        ],
+      },
+      { file: SERVE, replace: ['observeResponse(metrics, activity)', 'observeResponse(metrics)'] },
+      { file: SERVE, replace: ['{ ...opened, connections, activity }', 'opened'] },
+      {
+        file: 'src/platform/lifecycle/admin.ts',
+        lines: ['const operations = await openOperations(booted, parts, access);'],
+      },
+      {
+        file: 'src/platform/lifecycle/admin.ts',
+        replace: [
+          "import type { Boot } from './boot.ts';\nimport { listenForMetrics } from './listen.ts';\nimport { openOperations, type ProcessParts } from './operations.ts';",
+          "import type { OpenApp } from './app-parts.ts';\nimport type { Boot } from './boot.ts';\nimport { listenForMetrics } from './listen.ts';",
+        ],
+      },
+      {
+        file: 'src/platform/lifecycle/admin.ts',
+        replace: ['parts: ProcessParts', "parts: Pick<OpenApp, 'metrics'>"],
+      },
+      ...without('src/platform/lifecycle/admin.ts', ', operations?.handler', 'const port = '),
+      {
+        file: 'src/platform/lifecycle/admin.ts',
+        from: '// There is no control socket to ask for it; in production ADMIN_TOKEN sets one.',
+        to: '}',
+      },
+      {
+        file: 'src/platform/lifecycle/README.md',
+        replace: ['`admin.ts`, `operations.ts`', '`admin.ts`                '],
+      },
+      {
+        file: 'src/platform/supervisor/admin.ts',
+        lines: [
+          "import { linkTo, openOperations } from './operations.ts';",
+          'const operations = await openOperations(booted, supervisor, access);',
+          'return { operations, link: () => ({ url: linkTo(port, access) }) };',
+        ],
+      },
+      ...without(
+        'src/platform/supervisor/admin.ts',
+        ', operations?.handler',
+        'const port = ',
+        ' @returns what ends its streams, and the address of the operations page.',
+      ),
+      {
+        file: 'src/platform/supervisor/cluster.ts',
+        lines: [
+          'let admin: Awaited<ReturnType<typeof serveAdmin>> | undefined = undefined;',
+          'admin?.operations?.close();',
+        ],
+      },
+      ...without('src/platform/supervisor/cluster.ts', 'admin = '),
+      {
+        file: 'src/platform/supervisor/cluster.ts',
+        replace: ['{ ...commands, admin: admin.link }', 'commands'],
+      },
+      {
+        file: MESSAGES,
+        lines: [
+          "'admin',",
+          '/** A request failed. */',
+          "| { readonly type: 'error'; readonly error: ErrorRow }",
+        ],
+      },
+      ...without(
+        MESSAGES,
+        "import type { ErrorRow, Report } from '../operations/index.ts';\n\n",
+        '; readonly report?: Report | undefined',
+      ),
+      {
+        file: 'src/platform/supervisor/commands.ts',
+        lines: ["case 'admin':", 'return String(fields.url);'],
+      },
+      ...without(
+        'src/platform/supervisor/commands.ts',
+        ', and the operations page; beside it, `npm run ctl` prints the address of that page',
+      ),
+      {
+        file: 'src/platform/supervisor/commands.ts',
+        replace: ["Exclude<Command, 'admin'>", 'Command'],
+      },
+      {
+        file: 'src/platform/supervisor/ctl.ts',
+        lines: [
+          'npm run ctl -- admin                        prints the link to the operations page, with its token',
+        ],
+      },
+      {
+        file: WORKER,
+        lines: [
+          "import type { Activity } from '../operations/index.ts';",
+          "/** For the primary's operations page. */",
+          'readonly activity: Activity | undefined;',
+          'report: activity?.take(),',
+          'const stack = this.#options.activity?.exposeErrors ? stackOf(error) : undefined;',
+        ],
+      },
+      { file: WORKER, from: 'options.activity?.onError((error) => {', to: '});' },
+      { file: WORKER, replace: ['const { metrics, activity } =', 'const { metrics } ='] },
+      ...without(WORKER, ', stackOf', ', report: this.#options.activity?.take()', ', stack'),
+      { file: 'scripts/build.mjs', lines: ['copyPage();'] },
+      {
+        file: 'scripts/build.mjs',
+        from: "/** What browsers get as it is, with the charts' library beside it. */",
+      },
+      { file: 'scripts/build.mjs', from: '/** The declarations in it are for tests. */', to: '}' },
+      ...without('scripts/build.mjs', 'cpSync, ', ', and copies the operations page beside it'),
+      { file: 'eslint.config.mjs', from: '/** What a browser runs as it is. */' },
+      { file: 'eslint.config.mjs', lines: ['inBrowsers,'] },
+      { file: 'src/platform/README.md', rows: ['[operations](operations/README.md)'] },
+      { file: 'deploy/kubernetes/README.md', rows: ['`port-forward` to 9464 is refused'] },
+      ...without('.env.example', ' and the operations page', ', which\n# `npm run ctl -- admin` prints'),
+      ...without('src/platform/supervisor/README.md', ' and the operations page'),
+      {
+        file: 'src/platform/supervisor/README.md',
+        replace: ['`/metrics`, and the page of `operations.ts`', '`/metrics`'],
+      },
+      {
+        file: 'docs/operations.md',
+        lines: [
+          'npm run -s ctl -- admin                      # the link to the operations page (operations-page.md)',
+        ],
+      },
+      {
+        file: 'src/features/home/index.ts',
+        lines: [
+          "'npm run ctl -- admin': 'Prints the link to the operations page: workers, latency, flame graphs',",
+        ],
+      },
+      ...without('README.md', '[the operations page](docs/operations-page.md) · '),
+      ...without('README.zh-TW.md', '[維運頁面](docs/operations-page.md) · '),
     ],
   },
   {

@@ -135,10 +135,14 @@ describeWithKubernetes('the pods of deploy/kubernetes', (lab) => {
     test('serve metrics to those who ask by the address of the pod', async () => {
       const { pod } = await startApp();
       const url = `http://127.0.0.1:${pod.port('metrics')}/metrics`;
-      const { status, text } = await ask({ url, host: `${pod.address}:9464` });
+      const host = `${pod.address}:9464`;
+      const token = await docker(['exec', pod.name, 'cat', '/run/secrets/app/admin-token']);
+      const headers = { Authorization: `Bearer ${token}` };
+      const { status, text } = await ask({ url, host, headers });
       expect(status).toBe(200);
       expect(text).toContain('redis_up 1');
-      expect((await ask({ url, host: 'app-metrics:9464' })).status).toBe(421);
+      expect((await ask({ url, host })).status).toBe(401);
+      expect((await ask({ url, host: 'app-metrics:9464', headers })).status).toBe(421);
     });
 
     test('stay alive and ready while Redis is killed, and while it hangs', async () => {

@@ -117,6 +117,7 @@ const FAULTS = [
   ['"emptyDir":{"sizeLimit":"256Mi"}', '"hostPath":{"path":"/tmp"}', 'a volume of the node'],
   ['"readOnlyRootFilesystem":true', '"readOnlyRootFilesystem":false', 'can change its own files'],
   ['"automountServiceAccountToken":false,"containers"', '"containers"', 'a token for the API'],
+  ['/run/secrets/app/admin-token', '/run/secrets/app/token', 'ADMIN_TOKEN_FILE is no file of the pod'],
   ['"TRUST_PROXY"', '"TRUST_PROXI"', 'TRUST_PROXI is no setting'],
   ['"ADMIN_HOST"', '"METRICS_HOST"', 'METRICS_HOST is no setting'],
   ['/run/secrets/app/users', '/run/secrets/app/user', 'USERS_FILE is no file of the pod'],
@@ -227,6 +228,7 @@ describeWithKubernetes('deploy/kubernetes', (lab) => {
     const config = configOf(manifests());
     expect(config).toMatchObject({ NODE_ENV: 'production', STORE: 'redis', USERS: [] });
     expect(config.SESSION_SECRETS[0]?.length).toBeGreaterThanOrEqual(64);
+    expect(config.ADMIN_TOKEN?.length).toBeGreaterThanOrEqual(64);
   });
 
   test.each([
@@ -280,6 +282,16 @@ describeWithKubernetes('deploy/kubernetes', (lab) => {
     const url = decoded(one(trial(), 'Secret', 'app-secrets'))['redis-url'];
     const auth = decoded(one(trial(), 'Secret', 'redis-auth'))['auth.conf'];
     expect(url).toBe(`redis://:${auth?.replace('requirepass ', '').trim() ?? ''}@redis:6379`);
+  });
+
+  test('Prometheus gets the token of the pods, by the whole name of their Secret', () => {
+    const [monitor] = ofKind(production(), 'ServiceMonitor');
+    const { endpoints } = monitor?.spec as { endpoints: { authorization: unknown }[] };
+    const { name } = one(production(), 'Secret', 'app-secrets').metadata;
+    expect(name).toMatch(/^app-secrets-\w{10}$/);
+    expect(endpoints.map(({ authorization }) => authorization)).toEqual([
+      { credentials: { name, key: 'admin-token' } },
+    ]);
   });
 
   test('the Gateway stands in place of the Ingress', () => {

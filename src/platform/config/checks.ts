@@ -1,5 +1,5 @@
 import { isLoopback, socketPathProblem } from './addresses.ts';
-import type { PlatformConfig, PlatformValues } from './settings.ts';
+import { HOW_TO_GENERATE as HOW, type PlatformConfig, type PlatformValues } from './settings.ts';
 
 /** Shorter secrets can be guessed: 32 characters of base64 are 192 bits. */
 const MIN_SECRET_LENGTH = 32;
@@ -13,8 +13,6 @@ const MIN_PAIRS = 20;
 /** How many different steps from one character code to the next: an alphabet or a row of digits has one to four. */
 const MIN_STEPS = 6;
 
-const HOW = 'Generate one with: openssl rand -base64 48';
-
 /**
  * What is wrong with values that are valid one by one: one line per problem, with how to fix it.
  *
@@ -25,6 +23,9 @@ export function problemsOf(config: PlatformConfig, given: Partial<PlatformValues
   const isProduction = config.NODE_ENV === 'production';
   const secrets = isProduction ? (given.SESSION_SECRETS ?? []) : [];
   return [
+    isProduction &&
+      isPattern(given.ADMIN_TOKEN ?? '') &&
+      `ADMIN_TOKEN can be guessed: it repeats a few characters or a pattern. ${HOW}`,
     ...controlSocketProblems(config.CONTROL_SOCKET),
     given.STORE === 'redis' &&
       isUnset('REDIS_URL') &&
@@ -37,6 +38,12 @@ export function problemsOf(config: PlatformConfig, given: Partial<PlatformValues
       'REDIS_URL is missing. Set it (redis://127.0.0.1:6379), or set STORE=memory for one process that loses ' +
         'sessions and cache when it ends',
     isProduction && isUnset('SESSION_SECRETS') && `SESSION_SECRETS is missing. ${HOW}`,
+    isProduction &&
+      isUnset('ADMIN_TOKEN') &&
+      config.ADMIN_PORT > 0 &&
+      !isLoopback(config.ADMIN_HOST) &&
+      `ADMIN_TOKEN is missing, and ADMIN_HOST is not loopback: others can connect to the admin port. ${HOW}, ` +
+        'or set ADMIN_HOST=127.0.0.1',
     secrets.some((secret) => secret.length < MIN_SECRET_LENGTH) &&
       `SESSION_SECRETS has one shorter than ${MIN_SECRET_LENGTH} characters. ${HOW}`,
     secrets.some(isPattern) &&
@@ -60,7 +67,8 @@ export function warningsOf(config: PlatformConfig): string[] {
       'DEBUG is set: packages write what they handle to stderr, which may be secret, and slow down',
     config.ADMIN_PORT > 0 &&
       !isLoopback(config.ADMIN_HOST) &&
-      'ADMIN_HOST is not loopback: /metrics has no password, so let only your monitoring reach it',
+      'ADMIN_HOST is not loopback: the token and what the page shows go over the network as they are, so let only ' +
+        'your monitoring reach it',
     config.LOG_LEVEL === 'silent' && 'LOG_LEVEL is silent: not even a crash is logged',
   ].filter((warning) => warning !== false);
 }

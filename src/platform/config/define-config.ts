@@ -3,7 +3,7 @@ import { controlSocketProblems, problemsOf, warningsOf } from './checks.ts';
 import { ConfigError } from './config-error.ts';
 import { generateSecrets } from './development-secrets.ts';
 import { projectPath } from './paths.ts';
-import { readValues, type Environment } from './read-values.ts';
+import { readValues, type Environment, type ValueSource } from './read-values.ts';
 import { complete, platformSettings } from './settings.ts';
 import type { PlatformConfig, PlatformValues } from './settings.ts';
 
@@ -46,6 +46,8 @@ export interface ConfigReport<Config = PlatformConfig> {
   readonly dotenv: { readonly path: string; readonly found: boolean };
   /** The files that values were read from, `KEY_FILE` and `.env`. */
   readonly files: readonly string[];
+  /** Where each value comes from; of the others it is the default. */
+  readonly sources: Readonly<Record<string, ValueSource | 'generated'>>;
 }
 
 /**
@@ -110,6 +112,10 @@ function report<Own extends Settings>(
     warnings: [...read.warnings, ...warningsOf(config)],
     notices: rules.notices?.(config, given) ?? [],
     workerEnv,
+    sources: {
+      ...read.sources,
+      ...Object.fromEntries(Object.keys(generated).map((key) => [key, 'generated' as const])),
+    },
   };
 }
 

@@ -24,6 +24,8 @@ export function loadProcessManagerEnv(env: Environment = process.env, pid = proc
     workerSlot,
     /** Under PM2: which instance this is, from 0. */
     pm2Instance: wholeNumber(env.NODE_APP_INSTANCE),
+    /** Under PM2: the app's name there. */
+    pm2Name: env.name || undefined,
     /** Under PM2: the file that `pm2 logs` shows; undefined where it keeps none. */
     pm2LogFile: env.pm_out_log_path === '/dev/null' ? undefined : env.pm_out_log_path || undefined,
     /** Where systemd listens to the service's state. */

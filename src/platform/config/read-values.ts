@@ -9,6 +9,9 @@ import { messageOf } from './schemas.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Where a value comes from: `file` is a file of its own. */
+export type ValueSource = 'environment' | '.env' | 'file';
+
 type Fields = Readonly<Record<string, v.GenericSchema>>;
 
 /** What has to be done about a `.env` that exists and cannot be read. */
@@ -46,7 +49,7 @@ export function readDotenvFile(path: string): {
  * instead: the path of a file that holds the value; a relative one in `.env` starts at that file's folder. An empty value
  * counts as not set, and hides the one in `.env`.
  *
- * @returns the valid values, a line for each problem (never with a value, which may be a secret), a warning for each name
+ * @returns the valid values, where each comes from, a line for each problem (never with a value, which may be a secret), a warning for each name
  *   in `.env` that is nearly one of the keys, and the files that were read.
  */
 export function readValues(fields: Fields, env: Environment, dotenvFile: string) {
@@ -54,12 +57,15 @@ export function readValues(fields: Fields, env: Environment, dotenvFile: string)
   const problems: string[] = dotenv.problem === undefined ? [] : [dotenv.problem];
   const files: string[] = [];
   const values: Record<string, unknown> = {};
+  const sources: Record<string, ValueSource> = {};
 
   const readText = (key: string) => {
     const value = (env[key] ?? dotenv.values[key]) || undefined;
     const path = dotenv.values[`${key}_FILE`];
     const file = env[`${key}_FILE`] ?? (path && resolve(dirname(dotenvFile), path));
+    if (value) sources[key] = env[key] ? 'environment' : '.env';
     if (!file) return value;
+    sources[key] = 'file';
     if (value) problems.push(`${key} and ${key}_FILE are both set; keep one of them`);
     files.push(file);
     try {
@@ -85,5 +91,5 @@ export function readValues(fields: Fields, env: Environment, dotenvFile: string)
     const nearest = nearestName(name, known);
     return nearest === undefined ? [] : [`${name} in ${dotenvFile} is not read: is ${nearest} meant?`];
   });
-  return { values, problems, warnings, dotenv: { path: dotenvFile, found: dotenv.found }, files };
+  return { values, problems, warnings, dotenv: { path: dotenvFile, found: dotenv.found }, files, sources };
 }

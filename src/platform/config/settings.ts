@@ -5,6 +5,9 @@ import * as f from './fields.ts';
 import { APP_NAME } from './paths.ts';
 import { parseRedisUrl } from './redis-url.ts';
 
+/** How to make a secret that nobody can guess. */
+export const HOW_TO_GENERATE = 'Generate one with: openssl rand -base64 48';
+
 /** Prometheus' exporters have the ports around it. In development another is taken where this one is not free. */
 export const DEFAULT_ADMIN_PORT = 9464;
 
@@ -22,6 +25,12 @@ export const platformSettings = {
   ADMIN_HOST: v.optional(v.string(), '127.0.0.1'),
   ADMIN_ALLOWED_HOSTS: v.optional(f.hostNames(), ''),
   ADMIN_PORT: f.integer({ min: 0, max: 65_535, default: DEFAULT_ADMIN_PORT }),
+  ADMIN_TOKEN: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\S{32,}$/, `must have at least 32 characters and no blanks. ${HOW_TO_GENERATE}`),
+    ),
+  ),
   TRUST_PROXY: v.optional(f.parsed(f.parseTrustedProxies), 'off'),
 
   // Limits of a request

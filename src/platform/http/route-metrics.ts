@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
+import type { Activity } from '../operations/activity.ts';
 import type { Metrics } from '../observability/metrics.ts';
 
 /** More routes than any app has. A router mounted below a parameter (`/orgs/:org`) has as many as clients invent. */
@@ -8,7 +9,7 @@ const MAX_ROUTES = 1000;
 /**
  * Counts a finished response by route, not by path: clients invent paths, and each would be a time series of its own.
  */
-export function observeResponse(metrics: Metrics): (response: ServerResponse) => void {
+export function observeResponse(metrics: Metrics, activity?: Activity): (response: ServerResponse) => void {
   const routes = new Set<string>();
   const nameOf = (route = 'other') => {
     if (routes.size < MAX_ROUTES) routes.add(route);
@@ -18,9 +19,11 @@ export function observeResponse(metrics: Metrics): (response: ServerResponse) =>
     const req = response.req as Request;
     // It never reached a middleware.
     if ((req.startedAt as number | undefined) === undefined) return;
-    metrics.requestDuration.observe(
-      { method: req.method, route: nameOf(req.routePattern), status: response.statusCode },
-      (performance.now() - req.startedAt) / 1000,
-    );
+    const { method, id: requestId } = req;
+    const { statusCode: status, problemCode: code, err: error } = response as Response;
+    const route = nameOf(req.routePattern);
+    const ms = performance.now() - req.startedAt;
+    metrics.requestDuration.observe({ method, route, status }, ms / 1000);
+    activity?.add({ method, route, status, ms, code, requestId, error });
   };
 }

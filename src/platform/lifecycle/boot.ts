@@ -14,18 +14,20 @@ export interface Boot<Config = PlatformConfig> {
   readonly dotenv: string;
   /** For the workers of a cluster: what was generated outside of production. */
   readonly workerEnv: Readonly<Record<string, string>>;
+  readonly sources: ConfigReport['sources'];
 }
 
 /** Takes the configuration; where it is wrong, prints each problem on stderr and exits with 78. */
 export function boot<Config extends PlatformConfig>(report: ConfigReport<Config>): Boot<Config> {
-  const { config, problems, dotenv, workerEnv } = report;
+  const { config, problems, dotenv, workerEnv, sources } = report;
   if (problems.length > 0) exitOnBadConfig(problems);
   if (config.DEBUG) debug.enable(config.DEBUG);
   const logger = createLogger(config);
   logCrashes(logger);
   // The primary has logged it.
   if (loadProcessManagerEnv().workerSlot === undefined) announce(report, logger);
-  return { config, logger, dotenv: dotenv.found ? dotenv.path : `none (no ${dotenv.path})`, workerEnv };
+  const read = dotenv.found ? dotenv.path : `none (no ${dotenv.path})`;
+  return { config, logger, dotenv: read, workerEnv, sources };
 }
 
 /** Ends a process that could not start: 78 for what a restart can't fix, 1 for what it may. */

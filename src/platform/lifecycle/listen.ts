@@ -45,18 +45,20 @@ export async function listen(server: Server, address: ListenAddress, names = APP
  * port where both have the default.
  *
  * @param options.offset - is added to the port, where several processes have one each.
+ * @returns the port; undefined where there is none.
  */
 export async function listenForMetrics(
   server: Server,
   config: Pick<PlatformConfig, 'NODE_ENV' | 'ADMIN_HOST' | 'ADMIN_PORT'>,
   logger: Logger,
   { offset = 0 } = {},
-): Promise<void> {
+): Promise<number | undefined> {
   const { ADMIN_HOST: host, ADMIN_PORT } = config;
-  if (ADMIN_PORT === 0) return;
+  if (ADMIN_PORT === 0) return undefined;
   const isDefault = ADMIN_PORT === DEFAULT_ADMIN_PORT && config.NODE_ENV !== 'production';
   try {
-    await listen(server, { host, port: ADMIN_PORT + offset }, ADMIN);
+    const { port } = await listen(server, { host, port: ADMIN_PORT + offset }, ADMIN);
+    return port;
   } catch (error) {
     if (!isDefault || !isTaken(error)) throw error;
     const { port } = await listen(server, { host, port: 0 }, ADMIN);
@@ -64,6 +66,7 @@ export async function listenForMetrics(
       { port },
       `ADMIN_PORT ${ADMIN_PORT} is taken: metrics are at http://localhost:${port}/metrics`,
     );
+    return port;
   }
 }
 

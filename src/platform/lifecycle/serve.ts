@@ -1,19 +1,20 @@
+import type { AddressInfo } from 'node:net';
 import type { Express } from 'express';
 import type { ConfigReport } from '../config/define-config.ts';
 import { projectPath } from '../config/paths.ts';
-import { loadProcessManagerEnv, type ProcessManagerEnv } from '../config/process-manager-env.ts';
+import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import { observeResponse } from '../http/route-metrics.ts';
 import { createHttpServer } from '../http/server.ts';
-import { createAdminServer } from '../observability/admin.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { joinCluster } from '../supervisor/worker.ts';
 import { openApp, type AppParts } from './app-parts.ts';
+import { serveAdmin } from './admin.ts';
 import { boot, exitOnBadStart, type Boot } from './boot.ts';
 import { Connections } from './connections.ts';
 import { Drain } from './drain.ts';
 import { releaseIdleMemory } from './idle-memory.ts';
-import { describeAddress, listen, listenForMetrics } from './listen.ts';
+import { describeAddress, listen } from './listen.ts';
+import { watchActivity } from './operations.ts';
 import { Shutdown } from './shutdown.ts';
 import { onStopRequest } from './signals.ts';
 
@@ -36,14 +37,14 @@ async function start<Config extends PlatformConfig>(
   booted: Boot<Config>,
   createApp: (parts: AppParts<Config>) => Promise<Express>,
 ): Promise<void> {
-  const { config, logger, dotenv } = booted;
+  const { config, logger } = booted;
   const managerEnv = loadProcessManagerEnv();
-  const options = { sessionsFile: DEVELOPMENT_SESSIONS_FILE };
-  const { app, lifecycle, metrics, webSockets, jobs, close } = await openApp(booted, createApp, options);
+  const opened = await openApp(booted, createApp, { sessionsFile: DEVELOPMENT_SESSIONS_FILE });
+  const { app, lifecycle, metrics, webSockets, jobs, close } = opened;
   const server = createHttpServer(app, config, logger);
   webSockets.attach(server);
-  const connections = new Connections(server, observeResponse(metrics));
-
+  const activity = watchActivity(config, opened);
+  const connections = new Connections(server, observeResponse(metrics, activity));
   const shutdown = new Shutdown({
     drain: new Drain({ connections, webSockets, lifecycle, logger, times: config }),
     logger,
@@ -51,24 +52,21 @@ async function start<Config extends PlatformConfig>(
     graceMs: config.KILL_GRACE_SECONDS * 500,
     exit: (code) => (primary ? primary.exit(code) : process.exit(code)),
   });
-  const stop = shutdown.begin.bind(shutdown);
-  const force = shutdown.force.bind(shutdown);
+  const stop = { drain: shutdown.begin.bind(shutdown), force: shutdown.force.bind(shutdown) };
   const primary = joinCluster(managerEnv, {
     logger,
     requests: connections,
     metrics: () => metrics.registry.getMetricsAsJSON(),
-    drain: stop,
-    force,
+    activity,
+    ...stop,
   });
-  if (!primary) onStopRequest(stop, force);
-
-  await serveMetrics(booted, managerEnv, metrics);
+  if (!primary) onStopRequest(stop.drain, stop.force);
+  if (!primary) await serveAdmin(booted, { ...opened, connections, activity });
   const place = { host: config.HOST, port: config.PORT, fd: managerEnv.listenFd };
   const address = await shutdown.unlessBegun(() => listen(server, place));
   if (!address) return;
   lifecycle.markReady();
-  const facts = { port: address.port, env: config.NODE_ENV, store: config.STORE, dotenv };
-  logger.info(facts, `listening on ${describeAddress(address)}`);
+  announce(booted, address);
   await primary?.ready(server);
   // PM2's wait_ready
   process.send?.('ready');
@@ -76,13 +74,7 @@ async function start<Config extends PlatformConfig>(
   releaseIdleMemory({ seconds: config.IDLE_MEMORY_SECONDS, logger });
 }
 
-/** Each process of PM2's has a port of its own, from ADMIN_PORT on. A worker's metrics are at its primary's port. */
-async function serveMetrics(
-  { config, logger }: Pick<Boot, 'config' | 'logger'>,
-  managerEnv: ProcessManagerEnv,
-  metrics: Metrics,
-): Promise<void> {
-  if (managerEnv.workerSlot !== undefined) return;
-  const server = createAdminServer(metrics.registry, config);
-  await listenForMetrics(server, config, logger, { offset: managerEnv.pm2Instance ?? 0 });
+function announce({ config, logger, dotenv }: Boot, address: AddressInfo): void {
+  const facts = { port: address.port, env: config.NODE_ENV, store: config.STORE, dotenv };
+  logger.info(facts, `listening on ${describeAddress(address)}`);
 }

@@ -4,11 +4,11 @@ import type { ConfigReport } from '../config/define-config.ts';
 import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import { boot, type Boot } from '../lifecycle/boot.ts';
-import { listenForMetrics } from '../lifecycle/listen.ts';
 import { ECHO_MS, keepInspectorClosed } from '../lifecycle/signals.ts';
-import { createAdminServer } from '../observability/admin.ts';
 import type { Logger } from '../observability/logger.ts';
-import { openControl, scaleTo } from './control.ts';
+import { serveAdmin } from './admin.ts';
+import { createCommands, scaleTo } from './commands.ts';
+import { openControl } from './control.ts';
 import { createFork, findRelease } from './fork.ts';
 import { Notifier } from './notify.ts';
 import { EXIT_NO_BOOT, Supervisor } from './supervisor.ts';
@@ -26,12 +26,14 @@ export async function startCluster(report: ConfigReport): Promise<void> {
   });
 }
 
-async function start({ config, logger, dotenv, workerEnv }: Boot): Promise<void> {
+async function start(booted: Boot): Promise<void> {
+  const { config, logger, dotenv, workerEnv } = booted;
   logger.info({ env: config.NODE_ENV, dotenv }, 'starting');
   const managerEnv = loadProcessManagerEnv();
   const release = findRelease(process.argv[1] ?? '', process.cwd(), managerEnv.pwd);
   const notifier = new Notifier(managerEnv, logger);
   let control: Server | undefined = undefined;
+  let admin: Awaited<ReturnType<typeof serveAdmin>> | undefined = undefined;
   let started = false;
   const supervisor = new Supervisor({
     config,
@@ -49,14 +51,16 @@ async function start({ config, logger, dotenv, workerEnv }: Boot): Promise<void>
       void writePidFile(config, logger);
     },
     onEnd: (code) => {
+      admin?.operations?.close();
       // Removes the socket's file.
       control?.close();
       void exit(code, config, logger);
     },
   });
   handleSignals(supervisor, config, logger);
-  await listenForMetrics(createAdminServer(supervisor.metrics, config), config, logger);
-  control = await openControl(supervisor, config, logger);
+  admin = await serveAdmin(booted, supervisor);
+  const commands = createCommands(supervisor, config, 'control');
+  control = await openControl({ ...commands, admin: admin.link }, config, logger);
   notifier.watchdog(() => supervisor.status.ready > 0);
   supervisor.start();
 }

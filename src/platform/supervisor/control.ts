@@ -1,13 +1,10 @@
 import { once } from 'node:events';
 import { lstat, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
-import { maxWorkers } from './fork.ts';
-import { COMMANDS, isCommand, type Command, type Query } from './messages.ts';
-import type { Supervisor } from './supervisor.ts';
-import type { WorkerProcess } from './worker-process.ts';
+import { STOPPING, UsageError } from './commands.ts';
+import { COMMANDS, isCommand, type Command } from './messages.ts';
 
 /** A request is one line of JSON; so is the response. */
 export interface ControlRequest {
@@ -22,30 +19,12 @@ export type ControlResponse =
 
 type Commands = Readonly<Record<Command, (args: readonly string[]) => unknown>>;
 
-/** No state of the app would make the request right. */
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 const MAX_REQUEST_BYTES = 4096;
 
 /** From the connection to the whole request, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 5000;
 
-const STOPPING = { stopping: true };
-
 const OWNER_ONLY_UMASK = 0o177;
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
-
-const DEFAULT_PROFILE_SECONDS = 10;
-const MAX_PROFILE_SECONDS = 300;
-
-/** How long a worker may take to write a profile, in milliseconds. */
-const WRITE_TIMEOUT_MS = 30_000;
-
-/** A snapshot of some gigabytes takes minutes. */
-const SNAPSHOT_TIMEOUT_MS = 600_000;
 
 /**
  * Serves commands on a Unix socket that only this user (and root) can connect to.
@@ -53,12 +32,10 @@ const SNAPSHOT_TIMEOUT_MS = 600_000;
  * @returns undefined when the path is not available: then there is no control, and the app serves all the same.
  */
 export async function openControl(
-  supervisor: Supervisor,
-  config: PlatformConfig,
+  commands: Commands,
+  { CONTROL_SOCKET: path }: Pick<PlatformConfig, 'CONTROL_SOCKET'>,
   logger: Logger,
 ): Promise<Server | undefined> {
-  const path = config.CONTROL_SOCKET;
-  const commands = createCommands(supervisor, config);
   // Half-open, because a client may end its side after the request and still wait for the response.
   const server = createServer({ allowHalfOpen: true }, (socket) => void serve(socket, commands, logger));
   try {
@@ -89,99 +66,6 @@ async function removeStale(path: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') await rm(path, { force: true });
   } finally {
     probe.destroy();
-  }
-}
-
-/** What `npm run ctl` offers. */
-function createCommands(supervisor: Supervisor, config: PlatformConfig): Commands {
-  return {
-    status: () => supervisor.status,
-    reload: async () => {
-      const result = await supervisor.reload('control');
-      if (!result.ok) throw new Error(`the reload was aborted, the old workers stay: ${result.reason ?? ''}`);
-      return result;
-    },
-    scale: ([wanted]) => {
-      const from = supervisor.status.target;
-      return { from, to: scaleTo(supervisor, config, parseCount(wanted, from)) };
-    },
-    stop: () => {
-      supervisor.stop('control');
-      return STOPPING;
-    },
-    'cpu-profile': ([slot, text]) => {
-      const seconds = parseSeconds(text);
-      const file = fileName(config, slot, 'cpuprofile');
-      const timeoutMs = seconds * 1000 + WRITE_TIMEOUT_MS;
-      return diagnose(readyWorker(supervisor, slot), { type: 'cpu-profile', seconds, file }, timeoutMs);
-    },
-    'heap-snapshot': ([slot]) => {
-      const file = fileName(config, slot, 'heapsnapshot');
-      return diagnose(readyWorker(supervisor, slot), { type: 'heap-snapshot', file }, SNAPSHOT_TIMEOUT_MS);
-    },
-    'log-level': ([level = '']) => {
-      const choices = LOG_LEVELS.join(', ');
-      if (!LOG_LEVELS.includes(level)) throw new UsageError(`log-level takes one of: ${choices}`);
-      supervisor.setLogLevel(level);
-      return { level };
-    },
-  };
-}
-
-/**
- * Scales, for signals and control alike.
- *
- * @throws {Error} when this number of workers is not possible.
- */
-export function scaleTo(
-  supervisor: Supervisor,
-  config: Pick<PlatformConfig, 'STORE'>,
-  count: number,
-): number {
-  const max = maxWorkers(config);
-  if (count < 1) throw new Error('the minimum is one worker; use stop to stop the app');
-  if (count > max) {
-    const why =
-      config.STORE === 'memory' ? ' with STORE=memory, which processes do not share; use Redis' : '';
-    throw new Error(`the maximum is ${max}${why}`);
-  }
-  supervisor.scale(count);
-  return count;
-}
-
-function parseCount(wanted: string | undefined, current: number): number {
-  const [, sign, digits] = /^([+-]?)(\d{1,4})$/.exec(wanted ?? '') ?? [];
-  if (digits === undefined) throw new UsageError('scale takes a number of workers: 4, +1 or -1');
-  return sign ? current + Number(`${sign}${digits}`) : Number(digits);
-}
-
-function parseSeconds(text: string | undefined): number {
-  const seconds = text === undefined ? DEFAULT_PROFILE_SECONDS : Number(text);
-  if (seconds > 0 && seconds <= MAX_PROFILE_SECONDS) return seconds;
-  throw new UsageError(`cpu-profile takes a number of seconds up to ${MAX_PROFILE_SECONDS}`);
-}
-
-/** During a replacement this is the older worker of the slot. */
-function readyWorker({ workers }: Supervisor, slot: string | undefined): WorkerProcess {
-  const worker = workers.find((candidate) => String(candidate.slot) === slot && candidate.phase === 'ready');
-  if (worker) return worker;
-  const slots = new Set(workers.map((candidate) => candidate.slot));
-  throw new Error(`no worker ${slot ?? ''} is ready; there are: ${[...slots].join(', ')}`);
-}
-
-function fileName(config: PlatformConfig, slot: string | undefined, extension: string): string {
-  const time = new Date().toISOString().replaceAll(/[:.]/g, '-');
-  return join(config.DIAGNOSTICS_DIR, `worker-${slot ?? ''}-${time}.${extension}`);
-}
-
-async function diagnose(worker: WorkerProcess, query: Query & { file: string }, timeoutMs: number) {
-  if (worker.heartbeatPaused) throw new Error(`worker ${worker.slot} takes a profile or a snapshot already`);
-  worker.heartbeatPaused = true;
-  try {
-    await worker.query(query, timeoutMs);
-    return { worker: worker.slot, pid: worker.pid, file: query.file };
-  } finally {
-    worker.heartbeatPaused = false;
   }
 }
 

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { ConfigError, EXIT_BAD_CONFIG } from '../config/config-error.ts';
 import { loadControlSocket } from '../config/define-config.ts';
 import type { ControlRequest, ControlResponse } from './control.ts';
+import { describeResult } from './commands.ts';
 import { isCommand } from './messages.ts';
 import type { Status, WorkerStatus } from './status.ts';
 
@@ -13,10 +14,13 @@ const USAGE = `Controls the app that npm start runs.
   npm run ctl -- status                       the state of the app and of each worker
   npm run ctl -- reload                       replaces all workers by new ones, one at a time, and waits for it
   npm run ctl -- scale N|+N|-N                sets the number of workers, or changes it by N
+  npm run ctl -- recycle WORKER               replaces one worker by a new one, and waits for it
   npm run ctl -- stop                         finishes all requests, stops the app, and waits for it
   npm run ctl -- cpu-profile WORKER [SECONDS] writes where a worker spends its time: a .cpuprofile
+  npm run ctl -- heap-sample WORKER [SECONDS] writes where a worker allocates memory: a .heapprofile
   npm run ctl -- heap-snapshot WORKER         writes a worker's memory: a .heapsnapshot (it blocks the worker)
   npm run ctl -- log-level LEVEL              fatal, error, warn, info, debug, trace or silent, until a restart
+  npm run ctl -- admin                        prints the link to the operations page, with its token
 
 --json prints the response as JSON. The socket is CONTROL_SOCKET's.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing runs (or it belongs to another user),
@@ -104,21 +108,7 @@ function print(command: string, response: ControlResponse, json: boolean): void 
 }
 
 function describe(command: string, result: unknown): string {
-  const fields = result as Record<string, string | number>;
-  switch (command) {
-    case 'status':
-      return statusTable(result as Status);
-    case 'reload':
-      return `reloaded: generation ${fields.generation ?? ''} serves`;
-    case 'scale':
-      return `scaled from ${fields.from ?? ''} to ${fields.to ?? ''} workers`;
-    case 'stop':
-      return 'stopped';
-    case 'log-level':
-      return `the log level is ${fields.level ?? ''}`;
-    default:
-      return String(fields.file);
-  }
+  return command === 'status' ? statusTable(result as Status) : describeResult(command, result);
 }
 
 function explain(error: unknown): number {

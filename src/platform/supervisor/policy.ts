@@ -14,7 +14,7 @@ export interface WorkerView {
   readonly lastMessageAt: number;
   /** It takes a profile or a snapshot, and may send no heartbeat meanwhile. */
   readonly heartbeatPaused: boolean;
-  /** Why it should be replaced although it works: memory, requests. */
+  /** Why it should be replaced although it works: memory, requests, or an operator wants it. */
   readonly recycleReason: string | undefined;
   /** When a stopping worker is killed; Infinity for the others. */
   readonly killAt: number;
@@ -121,6 +121,9 @@ export function allReadySince({ workers, target }: FleetView): number {
   return ready.length < target ? Infinity : Math.max(...ready.map((worker) => worker.readyAt));
 }
 
+/** An operator asked for it, so it is not too young. */
+export const REQUESTED = 'requested';
+
 /** A heartbeat may have come just before a garbage collection. */
 const HEARTBEATS_OVER_LIMIT = 3;
 
@@ -199,6 +202,7 @@ function nextToReplace(fleet: FleetView, active: readonly WorkerView[]): WorkerV
     .sort((one, other) => one.slot - other.slot)
     .find((worker) => {
       if (fleet.reloading) return worker.generation < fleet.generation;
+      if (worker.recycleReason === REQUESTED) return true;
       return worker.recycleReason !== undefined && now - worker.readyAt >= limits.minUptimeMs;
     });
 }

@@ -1,5 +1,5 @@
 import type { Failures } from './failures.ts';
-import type { Heartbeat } from './messages.ts';
+import type { Heartbeat, ToPrimary } from './messages.ts';
 import { isHung, type FleetView, type WorkerPhase } from './policy.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
@@ -21,6 +21,19 @@ export interface ReloadResult {
   readonly generation: number;
   /** Why it was aborted. */
   readonly reason?: string;
+}
+
+/** What happens to the workers, for those who watch. `reason` is a sentence without its subject. */
+export type SupervisorEvent =
+  | { readonly type: 'message'; readonly slot: number; readonly message: ToPrimary }
+  | ({ readonly type: 'failure'; readonly kind: string; readonly stack: string | undefined } & Replaced)
+  | ({ readonly type: 'recycle' } & Replaced)
+  | ({ readonly type: 'reload'; readonly source: string; readonly seconds: number } & ReloadResult);
+
+interface Replaced {
+  readonly slot: number;
+  readonly pid: number | undefined;
+  readonly reason: string;
 }
 
 /** What happened since the start. */

@@ -9,7 +9,7 @@ import type { ToPrimary } from './messages.ts';
 import { ClusterMetrics } from './metrics.ts';
 import { allReadySince, decide, isReloaded, isStable, limitsOf } from './policy.ts';
 import type { Action, FleetView, Limits } from './policy.ts';
-import { describeFleet, type ReloadResult, type Status } from './status.ts';
+import { describeFleet, type ReloadResult, type Status, type SupervisorEvent } from './status.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /** Exit codes of the primary beside 0 (stopped) and 78 (bad configuration). */
@@ -49,9 +49,11 @@ export class Supervisor {
   #logLevel: string | undefined;
   #reload: Promise<ReloadResult> | undefined;
   #finishReload: (result: ReloadResult) => void = () => undefined;
+  #reloadBegan = { source: '', at: 0 };
   #nextReload: Promise<ReloadResult> | undefined;
   #lastReload: ReloadResult | undefined;
   #lastReported = '';
+  #emit: (event: SupervisorEvent) => void = () => undefined;
   /** Of all workers and of the supervisor itself. */
   readonly metrics = new ClusterMetrics(this);
   readonly #counts = { recycled: 0, reloads: 0, abortedReloads: 0 };
@@ -85,6 +87,11 @@ export class Supervisor {
     });
   }
 
+  /** Calls back for all that happens from then on. */
+  onEvent(listener: (event: SupervisorEvent) => void): void {
+    this.#emit = listener;
+  }
+
   start(): void {
     this.#loop.start();
   }
@@ -95,8 +102,8 @@ export class Supervisor {
    */
   async reload(reason: string): Promise<ReloadResult> {
     this.#options.logger.info({ reason, queued: this.#reload !== undefined }, 'reload requested');
-    if (!this.#reload) return this.#beginReload();
-    this.#nextReload ??= this.#reload.then(() => this.#beginReload());
+    if (!this.#reload) return this.#beginReload(reason);
+    this.#nextReload ??= this.#reload.then(() => this.#beginReload(reason));
     return this.#nextReload;
   }
 
@@ -107,6 +114,15 @@ export class Supervisor {
     this.#target = target;
     this.#failures.reset();
     this.#loop.run();
+  }
+
+  /** Replaces one worker by a new one. Resolves when that serves; rejects when it fails, and the old one stays. */
+  recycle(worker: WorkerProcess): Promise<void> {
+    this.#options.logger.info(worker.fields, 'recycle requested');
+    const recycled = worker.recycle();
+    this.#failures.reset();
+    this.#loop.run();
+    return recycled;
   }
 
   /** Drains all workers at the same time. A second call, or `quick`, gives them two seconds. */
@@ -164,7 +180,10 @@ export class Supervisor {
     const { worker, reason } = action;
     const { phase, recycleReason } = worker;
     if (action.type === 'drain') {
-      if (recycleReason !== undefined) this.#counts.recycled += 1;
+      if (recycleReason !== undefined) {
+        this.#counts.recycled += 1;
+        this.#emit({ type: 'recycle', slot: worker.slot, pid: worker.pid, reason: recycleReason });
+      }
       worker.drain(recycleReason ?? reason);
       return;
     }
@@ -191,11 +210,13 @@ export class Supervisor {
     } catch (error) {
       const reason = describeExit({ code: null, signal: null, error: error as Error });
       logger.error({ slot, reason }, 'cannot fork a worker');
-      this.#onFailure({ slot, generation, readyAt: Infinity }, 'boot', reason);
+      const none = { pid: undefined, crashStack: undefined, readyAt: Infinity };
+      this.#onFailure({ slot, generation, ...none }, 'boot', reason);
     }
   }
 
   #onMessage(worker: WorkerProcess, message: ToPrimary): void {
+    this.#emit({ type: 'message', slot: worker.slot, message });
     if (message.type === 'heartbeat') worker.onHeartbeat(message.heartbeat);
     else if (message.type === 'final-metrics') worker.metrics = message.metrics;
     else if (message.type === 'ready' && worker.phase === 'booting') {
@@ -205,6 +226,7 @@ export class Supervisor {
       this.#loop.run();
     } else if (message.type === 'fatal') {
       worker.stopsByItself();
+      worker.crashStack = message.stack;
       this.#onFailure(worker, 'crash', message.message);
       this.#loop.run();
     }
@@ -226,7 +248,7 @@ export class Supervisor {
 
   /** Aborts the reload when it was a new worker, and gives up when there is no sense in trying again. */
   #onFailure(
-    worker: Pick<WorkerProcess, 'slot' | 'generation' | 'readyAt'>,
+    worker: Pick<WorkerProcess, 'slot' | 'pid' | 'generation' | 'readyAt' | 'crashStack'>,
     kind: FailureKind,
     reason: string,
     exitCode: number | null = null,
@@ -234,8 +256,13 @@ export class Supervisor {
     if (this.#stopping) return;
     const { now } = this.#loop;
     const isNew = worker.generation === this.#generation && !isStable(worker, this.#view);
-    if (isNew) this.#endReload(`the new worker of slot ${worker.slot} ${reason}`);
-    this.#failures.add(kind, worker.slot, now, Math.max(0, now - worker.readyAt));
+    const { slot, pid, crashStack: stack } = worker;
+    this.#emit({ type: 'failure', kind, slot, pid, reason, stack });
+    const failure = `the new worker of slot ${slot} ${reason}`;
+    if (isNew) this.#endReload(failure);
+    for (const other of this.#workers)
+      if (other !== worker && other.slot === slot) other.keepServing(failure);
+    this.#failures.add(kind, slot, now, Math.max(0, now - worker.readyAt));
     const code = this.#exitCodeAfter(exitCode);
     if (code === undefined) return;
     this.#options.logger.fatal({ reason, code }, 'giving up');
@@ -252,11 +279,12 @@ export class Supervisor {
     return isHopeless ? EXIT_GAVE_UP : undefined;
   }
 
-  async #beginReload(): Promise<ReloadResult> {
+  async #beginReload(source: string): Promise<ReloadResult> {
     this.#nextReload = undefined;
     if (this.#stopping) return { ok: false, generation: this.#generation, reason: 'stopping' };
     const reload = new Promise<ReloadResult>((resolve) => (this.#finishReload = resolve));
     this.#reload = reload;
+    this.#reloadBegan = { source, at: this.#loop.now };
     this.#generation += 1;
     this.#failures.reset();
     this.#loop.run();
@@ -273,6 +301,8 @@ export class Supervisor {
     else logger.error({ generation, reason: aborted }, 'reload aborted; the old workers stay');
     this.#lastReload = { ok: isDone, generation, ...(!isDone && { reason: aborted }) };
     this.#counts[isDone ? 'reloads' : 'abortedReloads'] += 1;
+    const { source, at } = this.#reloadBegan;
+    this.#emit({ type: 'reload', source, seconds: (this.#loop.now - at) / 1000, ...this.#lastReload });
     this.#finishReload(this.#lastReload);
     this.#reload = undefined;
   }

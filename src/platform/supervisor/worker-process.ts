@@ -3,7 +3,13 @@ import type { PlatformConfig } from '../config/settings.ts';
 import { FORCED_MS } from '../lifecycle/drain.ts';
 import type { Exit } from './failures.ts';
 import { isOurs, type Heartbeat, type Query, type Reply, type ToPrimary, type ToWorker } from './messages.ts';
-import { recycleReasonOf, stopTimeoutSeconds, type WorkerPhase, type WorkerView } from './policy.ts';
+import {
+  recycleReasonOf,
+  REQUESTED,
+  stopTimeoutSeconds,
+  type WorkerPhase,
+  type WorkerView,
+} from './policy.ts';
 
 export interface WorkerProcessOptions {
   readonly slot: number;
@@ -29,6 +35,8 @@ export class WorkerProcess implements WorkerView {
   /** What it last sent. */
   metrics: unknown;
   heartbeatPaused = false;
+  /** Of the error that it ends with, in development. */
+  crashStack: string | undefined;
 
   readonly #worker: Worker;
   readonly #options: WorkerProcessOptions;
@@ -38,6 +46,7 @@ export class WorkerProcess implements WorkerView {
   #queued: ToWorker[] | undefined = [];
   #heartbeatsOverLimit = 0;
   #ended = false;
+  #endRecycle: (failure?: string) => void = () => undefined;
 
   constructor(worker: Worker, options: WorkerProcessOptions) {
     this.#worker = worker;
@@ -80,7 +89,27 @@ export class WorkerProcess implements WorkerView {
     this.#heartbeatsOverLimit = isOverLimit ? this.#heartbeatsOverLimit + 1 : 0;
     const { slot } = this;
     const use = { slot, requests: heartbeat.requests, heartbeatsOverLimit: this.#heartbeatsOverLimit };
-    this.recycleReason = recycleReasonOf(use, config);
+    if (this.recycleReason !== REQUESTED) this.recycleReason = recycleReasonOf(use, config);
+  }
+
+  /** Asks the policy for a replacement. Resolves when that serves; rejects when it failed, and this one stays. */
+  recycle(): Promise<void> {
+    this.recycleReason = REQUESTED;
+    return new Promise((resolve, reject) => {
+      const before = this.#endRecycle;
+      this.#endRecycle = (failure) => {
+        before(failure);
+        if (failure === undefined) resolve();
+        else reject(new Error(failure));
+      };
+    });
+  }
+
+  /** Its replacement failed: it is not tried again. */
+  keepServing(failure: string): void {
+    if (this.recycleReason === REQUESTED) this.recycleReason = undefined;
+    this.#endRecycle(failure);
+    this.#endRecycle = () => undefined;
   }
 
   /**
@@ -93,6 +122,7 @@ export class WorkerProcess implements WorkerView {
     const isBooting = this.phase === 'booting';
     this.#stopWithin(isBooting ? config.KILL_GRACE_SECONDS * 1000 : stopTimeoutSeconds(config) * 1000);
     this.send({ type: 'drain', reason, delay });
+    this.#endRecycle();
   }
 
   /** Has it stop within two seconds. */
@@ -163,6 +193,7 @@ export class WorkerProcess implements WorkerView {
   #onExit(exit: Exit): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#endRecycle(`worker ${this.slot} ended`);
     for (const settle of this.#waiting.values()) settle({ error: `worker ${this.slot} ended` });
     this.#options.onExit(this, exit);
   }

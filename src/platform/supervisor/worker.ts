@@ -8,11 +8,11 @@ import type { ProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { RequestCounts } from '../lifecycle/connections.ts';
 import { keepInspectorClosed } from '../lifecycle/signals.ts';
 import type { Logger } from '../observability/logger.ts';
-import { describe } from '../observability/plain.ts';
-import { createHeartbeat, recordCpuProfile, takeHeapSnapshot } from './diagnostics.ts';
+import { everySecond } from '../observability/every-second.ts';
+import { describe, stackOf } from '../observability/plain.ts';
+import type { Activity } from '../operations/index.ts';
+import { createHeartbeat, diagnose } from './diagnostics.ts';
 import { isOurs, type Query, type ToPrimary, type ToWorker } from './messages.ts';
-
-const HEARTBEAT_MS = 1000;
 
 /** Milliseconds between two tries of the self-check. */
 const RETRY_MS = 100;
@@ -28,6 +28,8 @@ export interface WorkerOptions {
   readonly requests: RequestCounts;
   /** For the primary's /metrics. */
   readonly metrics: () => Promise<unknown>;
+  /** For the primary's operations page. */
+  readonly activity: Activity | undefined;
   /** Drain, then call `exit`. May be called again. */
   readonly drain: (reason: string, options: { delay: boolean }) => void;
   /** Stop within two seconds. */
@@ -62,6 +64,9 @@ export class WorkerLink {
     process.prependListener('disconnect', this.#onDisconnect.bind(this));
     process.on('uncaughtException', this.#onFatal.bind(this));
     this.#send({ type: 'joined' });
+    options.activity?.onError((error) => {
+      this.#send({ type: 'error', error });
+    });
   }
 
   /** Reports to the primary that this worker serves, once it passes its own health check; from then on its heartbeats. */
@@ -70,9 +75,9 @@ export class WorkerLink {
     this.#isReady = true;
     this.#send({ type: 'ready' });
     const measure = createHeartbeat(this.#options.requests);
-    setInterval(() => {
-      this.#send({ type: 'heartbeat', heartbeat: measure() });
-    }, HEARTBEAT_MS).unref();
+    everySecond(() => {
+      this.#send({ type: 'heartbeat', heartbeat: measure(), report: this.#options.activity?.take() });
+    });
   }
 
   /** Ends this process, after the primary has received what it counted. */
@@ -80,7 +85,12 @@ export class WorkerLink {
     process.exitCode = this.#hasFailed ? 1 : code;
     const exit = () => process.exit();
     if (!process.connected) exit();
-    this.#send({ type: 'final-metrics', metrics: await this.#options.metrics().catch(() => undefined) });
+    const { metrics, activity } = this.#options;
+    this.#send({
+      type: 'final-metrics',
+      metrics: await metrics().catch(() => undefined),
+      report: activity?.take(),
+    });
     process.once('disconnect', exit);
     this.#worker.disconnect();
   }
@@ -107,14 +117,7 @@ export class WorkerLink {
   }
 
   #resultOf(query: Query): Promise<unknown> {
-    switch (query.type) {
-      case 'metrics':
-        return this.#options.metrics();
-      case 'cpu-profile':
-        return recordCpuProfile(query.file, query.seconds);
-      case 'heap-snapshot':
-        return takeHeapSnapshot(query.file);
-    }
+    return query.type === 'metrics' ? this.#options.metrics() : diagnose(query);
   }
 
   /** Without the primary Node would exit at once, with requests in progress, unless this says that it is on purpose. */
@@ -131,7 +134,8 @@ export class WorkerLink {
   #onFatal(error: unknown): void {
     if (!this.#isReady || this.#hasFailed) process.exit(1);
     this.#hasFailed = true;
-    this.#send({ type: 'fatal', message: `failed with an uncaught error: ${describe(error)}` });
+    const stack = this.#options.activity?.exposeErrors ? stackOf(error) : undefined;
+    this.#send({ type: 'fatal', message: `failed with an uncaught error: ${describe(error)}`, stack });
     this.#options.force();
     this.#options.drain('uncaught error', { delay: false });
   }

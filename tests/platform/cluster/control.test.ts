@@ -67,6 +67,11 @@ describe('npm run ctl', () => {
     expect(await run('reload')).toMatchObject({ code: 0, stdout: 'reloaded: generation 2 serves\n' });
     expect(await run('scale', '+1')).toMatchObject({ code: 0, stdout: 'scaled from 2 to 3 workers\n' });
     expect(await json(cluster, 'scale', '1')).toEqual({ from: 3, to: 1 });
+    const [before] = await cluster.workers();
+    expect(await run('recycle', '0')).toEqual({ code: 0, stdout: 'recycled worker 0\n', stderr: '' });
+    await cluster.untilStatus('the old worker has gone', ({ workers }) => workers.length === 1);
+    expect((await cluster.workers())[0]).not.toBe(before);
+    expect(await run('recycle')).toMatchObject({ code: 2, stderr: expect.stringContaining('which worker') });
     expect(await run('scale', '-1')).toMatchObject({ code: 1, stderr: expect.stringContaining('minimum') });
     expect(await run('scale', 'many')).toMatchObject({
       code: 2,

@@ -5,6 +5,7 @@ import { fileFindings, limitFindings } from '../../../src/platform/doctor/checks
 import { endOfLife } from '../../../src/platform/doctor/node-releases.ts';
 import { AppCopy } from '../../support/app-copy.ts';
 import { describeWithRedisServer } from '../../support/describe-redis.ts';
+import { TEST_SECRET } from '../../support/config.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 
 interface Report {
@@ -67,6 +68,7 @@ describe('npm run doctor', () => {
       LOG_LEVEL: 'silent',
       DEBUG: '*',
       ADMIN_HOST: '::',
+      ADMIN_TOKEN: TEST_SECRET,
     };
     const { code, findings } = await examine(env);
     expect(findings).toEqual([

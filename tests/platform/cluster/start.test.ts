@@ -122,7 +122,13 @@ test.each([
 });
 
 describe('in production', () => {
-  const insecure = { ...PRODUCTION, SESSION_COOKIE_SECURE: 'off', ADMIN_HOST: '0.0.0.0', DEBUG: 'none' };
+  const insecure = {
+    ...PRODUCTION,
+    SESSION_COOKIE_SECURE: 'off',
+    ADMIN_HOST: '0.0.0.0',
+    ADMIN_TOKEN: TEST_SECRET,
+    DEBUG: 'none',
+  };
 
   test.each(ENTRIES)('the start warns once of what is rarely meant: %s', async (entry) => {
     const app = start({ ...insecure, ADMIN_PORT: String(await freePort()) }, entry);
@@ -155,7 +161,11 @@ describe('an address that is not available is named by its variable', () => {
     ['a taken port for metrics', (ADMIN_PORT) => ({ ADMIN_PORT }), /EADDRINUSE.*set ADMIN_PORT to another/],
     [
       'another host for metrics',
-      (port) => ({ ADMIN_PORT: String(Number(port) + 1), ADMIN_HOST: '192.0.2.1' }),
+      (port) => ({
+        ADMIN_PORT: String(Number(port) + 1),
+        ADMIN_HOST: '192.0.2.1',
+        ADMIN_TOKEN: TEST_SECRET,
+      }),
       /EADDRNOTAVAIL.*Set ADMIN_HOST to/,
     ],
     ['a port beyond the last', () => ({ ADMIN_PORT: '65535', NODE_APP_INSTANCE: '1' }), /ADMIN_PORT/],

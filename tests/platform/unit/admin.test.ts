@@ -2,10 +2,13 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
+import { AdminAccess } from '../../../src/platform/observability/admin-access.ts';
 import { createAdminServer } from '../../../src/platform/observability/admin.ts';
 import { sendRaw } from '../../support/http.ts';
 
 const source = { contentType: 'text/plain', metrics: () => Promise.resolve('some_metric 1\n') };
+
+const TOKEN = 'only-for-tests-9b1f-4c22-88ad-07e5';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -14,16 +17,21 @@ afterEach(() => {
 
 /** The first line of the response to a request with these Host headers. */
 async function statusFor(hosts: readonly string[], settings: Record<string, string> = {}): Promise<string> {
-  const server = createAdminServer(source, {
+  const config = {
     ADMIN_HOST: settings.ADMIN_HOST ?? '127.0.0.1',
     ADMIN_ALLOWED_HOSTS: settings.ADMIN_ALLOWED_HOSTS?.split(',') ?? [],
-  }).listen(0, '127.0.0.1');
+  };
+  const server = createAdminServer(source, config, new AdminAccess(TOKEN)).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
   const lines = hosts.map((host) => `Host: ${host}\r\n`).join('');
   const version = hosts.length === 0 ? '1.0' : '1.1';
   const { port } = server.address() as AddressInfo;
-  const response = await sendRaw(port, `GET /metrics HTTP/${version}\r\n${lines}Connection: close\r\n\r\n`);
+  const token = `Authorization: Bearer ${TOKEN}\r\n`;
+  const response = await sendRaw(
+    port,
+    `GET /metrics HTTP/${version}\r\n${lines}${token}Connection: close\r\n\r\n`,
+  );
   expect(response.includes('some_metric')).toBe(response.startsWith('HTTP/1.1 200'));
   return response.split('\r\n', 1)[0] ?? '';
 }

@@ -124,7 +124,7 @@ describe('a path of a Unix socket that Node would cut', () => {
 
 describe('in production, what is allowed and rarely meant', () => {
   const warningsWith = (env: Record<string, string>) =>
-    inspectConfig({ ...production, ...env }, noFile).warnings;
+    inspectConfig({ ...production, ADMIN_TOKEN: secret, ...env }, noFile).warnings;
 
   test.each([
     [{ SESSION_COOKIE_SECURE: 'off' }, 'SESSION_COOKIE_SECURE'],
@@ -159,7 +159,55 @@ describe('in production, what is allowed and rarely meant', () => {
   });
 });
 
+describe('ADMIN_TOKEN', () => {
+  const problemsWith = (env: Record<string, string>) =>
+    inspectConfig({ ...production, ...env }, noFile).problems;
+
+  test.each(['0.0.0.0', '10.0.0.1', '::'])('is needed in production with ADMIN_HOST=%s', (ADMIN_HOST) => {
+    expect(problemsWith({ ADMIN_HOST })).toEqual([
+      expect.stringMatching(/^ADMIN_TOKEN is missing.*openssl rand.*ADMIN_HOST=127\.0\.0\.1$/),
+    ]);
+    expect(problemsWith({ ADMIN_HOST, ADMIN_TOKEN: secret })).toEqual([]);
+    expect(problemsWith({ ADMIN_HOST, ADMIN_PORT: '0' })).toEqual([]);
+    expect(inspectConfig({ NODE_ENV: 'test', ADMIN_HOST }, noFile).problems).toEqual([]);
+  });
+
+  test('comes from a file, too', async () => {
+    const file = join(directory, 'admin-token');
+    await writeFile(file, `${secret}\n`);
+    const report = inspectConfig({ ...production, ADMIN_HOST: '::', ADMIN_TOKEN_FILE: file }, noFile);
+    expect(report).toMatchObject({
+      problems: [],
+      config: { ADMIN_TOKEN: secret },
+      sources: { ADMIN_TOKEN: 'file' },
+    });
+  });
+
+  test.each(['short', 'a'.repeat(32), `${secret} ${secret}`, 'abcabc'.repeat(8)])(
+    'that is "%s" is refused, and not repeated',
+    (ADMIN_TOKEN) => {
+      const problems = problemsWith({ ADMIN_TOKEN });
+      expect(problems).toEqual([expect.stringMatching(/^ADMIN_TOKEN .*openssl rand/)]);
+      expect(problems[0]).not.toContain(ADMIN_TOKEN);
+    },
+  );
+});
+
 describe('where values come from', () => {
+  test('is reported for each: the environment, .env, a file of its own, generated', async () => {
+    const [dotenv, file] = [join(directory, 'some.env'), join(directory, 'port')];
+    await writeFile(dotenv, 'LOG_LEVEL=debug\nHOST=127.0.0.1\n');
+    await writeFile(file, '4000');
+    const { sources } = inspectConfig({ HOST: '127.0.0.2', PORT_FILE: file, ADMIN_HOST: '' }, dotenv, noFile);
+    expect(sources).toEqual({
+      HOST: 'environment',
+      LOG_LEVEL: '.env',
+      PORT: 'file',
+      SESSION_SECRETS: 'generated',
+      DEMO_PASSWORD: 'generated',
+    });
+  });
+
   test('the environment wins over the .env file, and the file over the default', async () => {
     const file = join(directory, 'dotenv');
     await writeFile(file, 'PORT=4000\nLOG_LEVEL=debug\n');

@@ -4,6 +4,7 @@ import {
   decide,
   isReloaded,
   recycleReasonOf,
+  REQUESTED,
   type FleetView,
   type WorkerView,
 } from '../../../src/platform/supervisor/policy.ts';
@@ -181,6 +182,13 @@ describe('the time since when all are ready', () => {
 });
 
 describe('recycling', () => {
+  test('a worker that an operator wants replaced does not have to be old', () => {
+    const young = { readyAt: NOW - 500, recycleReason: REQUESTED };
+    expect(decisions([worker('a', 0), worker('b', 1, young)])).toEqual(['fork 1']);
+    const memory = { readyAt: NOW - 500, recycleReason: 'memory' };
+    expect(decisions([worker('a', 0), worker('b', 1, memory)])).toEqual([]);
+  });
+
   const due = { recycleReason: 'memory' };
 
   test('replaces one at a time, never while a slot does not serve', () => {

@@ -25,7 +25,7 @@ test('the primary imports nothing of the app: it must not be able to die of its 
   const files = all.filter((name) => name.startsWith('/')).map((name) => name.slice(SRC.length + 1));
   // The app's settings are read by the primary too: a feature may bring the schema of one.
   const allowed =
-    /^(?:(?:cluster|config|features\/\w+\/[\w-]+-setting)\.ts|platform\/(?:config|lifecycle|observability|supervisor)\/.*)$/;
+    /^(?:(?:cluster|config|features\/\w+\/[\w-]+-setting)\.ts|platform\/(?:config|lifecycle|observability|operations|supervisor)\/.*)$/;
   expect(files.filter((name) => !allowed.test(name))).toEqual([]);
 });
 

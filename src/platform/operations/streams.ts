@@ -1,0 +1,48 @@
+import type { ServerResponse } from 'node:http';
+
+const MAX_STREAMS = 20;
+
+/** What a client may leave unread before its stream is cut, in bytes: the first events may have 200 kB. */
+const MAX_UNREAD = 512 * 1024;
+
+/** Until a browser connects again, in milliseconds. */
+const RETRY_MS = 2000;
+
+/** The open event streams: all get the same events, and one that does not read them is cut. */
+export class Streams {
+  readonly #open = new Set<ServerResponse>();
+
+  get isFull(): boolean {
+    return this.#open.size >= MAX_STREAMS;
+  }
+
+  get isWatched(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** @param events - what it gets first. */
+  add(res: ServerResponse, events: Readonly<Record<string, unknown>>): void {
+    this.#open.add(res);
+    res.on('close', () => this.#open.delete(res));
+    res.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
+    res.write(`retry: ${RETRY_MS}\n\n`);
+    for (const [event, data] of Object.entries(events)) res.write(textOf(event, data));
+  }
+
+  send(event: string, data: unknown): void {
+    const text = textOf(event, data);
+    for (const res of this.#open) {
+      if (res.writableLength > MAX_UNREAD) res.destroy();
+      else res.write(text);
+    }
+  }
+
+  /** The browsers connect again, to whatever listens then. */
+  end(): void {
+    for (const res of this.#open) res.end();
+  }
+}
+
+function textOf(event: string, data: unknown): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
