@@ -659,6 +659,7 @@ const REST = [
       'src/platform/supervisor/operations.ts',
       'docs/operations-page.md',
       'tests/platform/unit/operations*.test.ts',
+      'tests/browser/operations.test.ts',
       'tests/platform/cluster/operations.test.ts',
       'tests/support/admin.ts',
     ],
