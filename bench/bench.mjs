@@ -10,6 +10,7 @@ import { measurePeers } from './lib/measure-peers.mjs';
 import { measureRows } from './lib/measure-rows.mjs';
 import { end } from './lib/measure.mjs';
 import { measureMicroCache } from './lib/nginx.mjs';
+import { measureOperations } from './lib/operations.mjs';
 import { readOptions } from './lib/options.mjs';
 import { measureOverload } from './lib/overload.mjs';
 import { planLayers } from './lib/plan-layers.mjs';
@@ -57,6 +58,7 @@ async function benchRows(options) {
     // Alone on the machine, before the servers of the rows are there.
     extras.start = await extra('start', () => measureStart(start, often));
     extras.cluster = await extra('cluster', () => measureCluster(start, often));
+    extras.operations = await extra('operations', () => measureOperations(start, often));
     extras.overload = await extra('overload', () =>
       measureOverload(start, { ...context, milliseconds: 8000 }),
     );

@@ -3,12 +3,13 @@ export const EXTRAS = {
   start: { what: 'from exec to the first answer' },
   memory: { what: 'memory at rest after load', packages: ['redis-server'] },
   cluster: { what: 'two workers against one', packages: ['redis-server'] },
+  operations: { what: 'what the operations page costs', packages: ['redis-server'] },
   nginx: { what: "nginx' micro-cache against the app", packages: ['nginx', 'redis-server'] },
   overload: { what: 'three times as many requests as it can take', packages: ['redis-server'] },
 };
 
 /** What came out of them, each as a row: what, how much, and what it should be. */
-export function extraRows({ start, memory, cluster, microCache, overload }) {
+export function extraRows({ start, memory, cluster, operations, microCache, overload }) {
   const rows = [];
   if (start) {
     rows.push({
@@ -37,6 +38,8 @@ export function extraRows({ start, memory, cluster, microCache, overload }) {
       aim: 1.97,
     });
   }
+  for (const [name, title] of Object.entries(OPERATIONS))
+    if (operations) rows.push(shareRow(title, operations[name]));
   if (microCache) {
     rows.push({
       title: "requests/s of nginx' micro-cache against the app",
@@ -49,6 +52,17 @@ export function extraRows({ start, memory, cluster, microCache, overload }) {
   for (const [name, title] of Object.entries(OVERLOAD))
     if (overload) rows.push(overloadRow(title, overload[name]));
   return rows;
+}
+
+const OPERATIONS = {
+  none: 'CPU per request with the operations page, nobody watching',
+  one: 'the same, one page open',
+  ten: 'the same, ten pages open',
+};
+
+function shareRow(title, { ratio, error }) {
+  const percent = (100 * (ratio - 1)).toFixed(1);
+  return { title, value: `${ratio < 1 ? '' : '+'}${percent} % (± ${(100 * error).toFixed(1)})` };
 }
 
 const OVERLOAD = {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { ServerProcess } from './server-process.mjs';
+import { freePort, ServerProcess } from './server-process.mjs';
 
 const script = (name) => fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url));
 
@@ -62,6 +62,15 @@ export function servers({ app, directory, redisUrl }) {
         ...template(`this-cluster-${workers}`, { COMPRESSION: 'off', WEB_CONCURRENCY: String(workers) }),
         args: ['dist/cluster.js'],
       }),
+    withOperations: async () => {
+      const adminPort = await freePort();
+      const env = { ADMIN_PORT: String(adminPort), ADMIN_TOKEN: OPERATIONS_TOKEN };
+      const server = await ServerProcess.start({
+        ...template('this-operations', { COMPRESSION: 'off', WEB_CONCURRENCY: '1', ...env }),
+        args: ['dist/cluster.js'],
+      });
+      return Object.assign(server, { adminPort });
+    },
     unprotected: () =>
       ServerProcess.start(template('this-unprotected', { MAX_LOOP_DELAY_MS: '0', MAX_IN_FLIGHT: '0' })),
   };
@@ -71,6 +80,8 @@ export function servers({ app, directory, redisUrl }) {
 export function appOptions({ app, directory }) {
   return { args: ['dist/server.js'], cwd: app, ready: '/readyz', directory };
 }
+
+export const OPERATIONS_TOKEN = randomBytes(32).toString('hex');
 
 const SESSION_SECRETS = randomBytes(48).toString('base64');
 

@@ -13,7 +13,7 @@ test('without options, all rows and extras are measured in 7 rounds of 1 s', () 
     warmUpMs: 4000,
   });
   expect(options.only).toBeUndefined();
-  expect([...options.extras]).toEqual(['start', 'memory', 'cluster', 'nginx', 'overload']);
+  expect([...options.extras]).toEqual(['start', 'memory', 'cluster', 'operations', 'nginx', 'overload']);
 });
 
 test('--quick is shorter, and what is said of rounds and seconds wins over it', () => {
