@@ -662,6 +662,7 @@ const REST = [
       'tests/browser/operations.test.ts',
       'tests/platform/cluster/operations.test.ts',
       'tests/support/admin.ts',
+      'bench/lib/operations.mjs',
     ],
     packages: ['uplot'],
     edits: [
@@ -820,6 +821,31 @@ const REST = [
           "'npm run ctl -- admin': 'Prints the link to the operations page: workers, latency, flame graphs',",
         ],
       },
+      {
+        file: 'bench/bench.mjs',
+        lines: [
+          "import { measureOperations } from './lib/operations.mjs';",
+          "extras.operations = await extra('operations', () => measureOperations(start, often));",
+        ],
+      },
+      {
+        file: 'bench/lib/extras.mjs',
+        lines: [
+          "operations: { what: 'what the operations page costs', packages: ['redis-server'] },",
+          'for (const [name, title] of Object.entries(OPERATIONS))',
+          'if (operations) rows.push(shareRow(title, operations[name]));',
+        ],
+      },
+      { file: 'bench/lib/extras.mjs', from: 'const OPERATIONS = {', to: '};' },
+      { file: 'bench/lib/extras.mjs', from: 'function shareRow(title, { ratio, error }) {', to: '}' },
+      ...without('bench/lib/extras.mjs', ' operations,'),
+      { file: 'bench/lib/servers.mjs', from: 'withOperations: async () => {', to: '},' },
+      {
+        file: 'bench/lib/servers.mjs',
+        lines: ["export const OPERATIONS_TOKEN = randomBytes(32).toString('hex');"],
+      },
+      ...without('bench/lib/servers.mjs', 'freePort, '),
+      ...without('tests/scripts/bench-options.test.ts', "'operations', "),
       ...without('README.md', '[the operations page](docs/operations-page.md) · '),
       ...without('README.zh-TW.md', '[維運頁面](docs/operations-page.md) · '),
     ],
