@@ -145,12 +145,13 @@ function notStored(error: unknown) {
 }
 
 /**
- * `s-maxage` is for shared caches in front, which subtract the Age they are sent.
+ * `s-maxage` is for shared caches in front, which subtract the Age they are sent. `must-revalidate` keeps browsers from sending
+ * a stale response, as Chromium does by `stale-while-revalidate`; nginx and Varnish do not follow it, and go on serving stale ones while they ask.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2 and RFC 5861
  */
 function cacheControlOf({ ttl, stale = 0, maxAge = 0 }: CachedOptions): string {
-  const directives = ['public', `max-age=${maxAge}`, `s-maxage=${Math.floor(ttl)}`];
+  const directives = ['public', `max-age=${maxAge}`, 'must-revalidate', `s-maxage=${Math.floor(ttl)}`];
   const seconds = Math.floor(stale);
   if (seconds > 0) directives.push(`stale-while-revalidate=${seconds}`, `stale-if-error=${seconds}`);
   return directives.join(', ');

@@ -71,9 +71,11 @@ describe('a response', () => {
       );
     });
     expect((await ask(url)).headers['cache-control']).toBe(
-      'public, max-age=5, s-maxage=60, stale-while-revalidate=300, stale-if-error=300',
+      'public, max-age=5, must-revalidate, s-maxage=60, stale-while-revalidate=300, stale-if-error=300',
     );
-    expect((await ask(`${url}/brief`)).headers['cache-control']).toBe('public, max-age=0, s-maxage=60');
+    expect((await ask(`${url}/brief`)).headers['cache-control']).toBe(
+      'public, max-age=0, must-revalidate, s-maxage=60',
+    );
     expect((await ask(`${url}/own`)).headers['cache-control']).toBe('public, max-age=7');
     clock.advance(10000);
     expect((await ask(url)).headers.age).toBe('10');

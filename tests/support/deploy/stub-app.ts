@@ -26,7 +26,8 @@ export interface StubState {
 export async function startStub(env: Record<string, string> = {}) {
   const state: StubState = {
     asked: 0,
-    cacheControl: 'public, max-age=0, s-maxage=60, stale-while-revalidate=300, stale-if-error=300',
+    cacheControl:
+      'public, max-age=0, must-revalidate, s-maxage=60, stale-while-revalidate=300, stale-if-error=300',
     status: 200,
     gate: Promise.resolve(),
     streams: [],
