@@ -660,6 +660,7 @@ const REST = [
       'docs/operations-page.md',
       'tests/platform/unit/operations*.test.ts',
       'tests/browser/operations.test.ts',
+      'tests/platform/integration/operations-one-process.test.ts',
       'tests/platform/cluster/operations.test.ts',
       'tests/support/admin.ts',
       'bench/lib/operations.mjs',
