@@ -658,6 +658,8 @@ const REST = [
       'src/platform/lifecycle/operations.ts',
       'src/platform/supervisor/operations.ts',
       'docs/operations-page.md',
+      'docs/images/operations-page.webp',
+      'docs/images/flame-graph.webp',
       'tests/platform/unit/operations*.test.ts',
       'tests/browser/operations.test.ts',
       'tests/platform/integration/operations-one-process.test.ts',

@@ -142,6 +142,8 @@ describe('the tree of a CPU profile', () => {
 
   test.each([
     ['file:///srv/app/src/platform/http/route.ts', 'platform', 'src/platform/http/route.ts:1'],
+    ['file:///home/me/src/app/dist/features/a.js', 'app', 'dist/features/a.js:1'],
+    ['file:///srv/app/node_modules/v/dist/index.mjs', 'package', 'node_modules/v/dist/index.mjs:1'],
     ['node:internal/timers', 'node', 'node:internal/timers:1'],
     ['', 'engine', ''],
   ])('finds whose code it is by its URL: %s', (url, kind, place) => {

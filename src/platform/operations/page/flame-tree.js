@@ -64,7 +64,9 @@ function describe({ functionName, url, lineNumber }) {
   const name = functionName || '(anonymous)';
   const kind = kindOf(url);
   if (kind === 'engine') return { name, place: '', kind };
-  const path = url.replace(/^file:\/\//, '').replace(/^.*\/(?=(?:dist|src|node_modules)\/)/, '');
+  const path = url
+    .replace(/^file:\/\//, '')
+    .replace(/^(?:.*\/(?=node_modules\/)|.*\/(?=(?:dist|src)\/))/, '');
   return { name, place: `${path}:${lineNumber + 1}`, kind };
 }
 
