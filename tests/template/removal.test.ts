@@ -48,7 +48,7 @@ const IN_FULL = process.env.TEMPLATE_CASES === 'all';
 
 /** Without --all: those that have the most lines in files of others, two combinations, and the extremes. */
 const A_DOZEN =
-  /without (?:companies|account|docker|nginx|redis|systemd|pm2|bench)$|seed [14]$|any part|all parts/;
+  /without (?:companies|account|docker|nginx|redis|systemd|pm2|operations-page)$|seed [14]$|any part|all parts/;
 const cases = CASES.filter(({ what }) => IN_FULL || A_DOZEN.test(what));
 
 /** Its documents, its structure and its features: what a removal can break. */
