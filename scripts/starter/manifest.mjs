@@ -586,6 +586,7 @@ const TARGETS = [
         from: "test('pm2-runtime loses nothing when it gets the reload signal of the Upstart job', async () => {",
         to: '}, 90_000);',
       },
+      ...without('tests/deploy/pm2.test.ts', ' readFile,'),
     ],
   },
 ];

@@ -20,6 +20,7 @@ export class AppProcess {
   readonly child: ChildProcess;
   stdout = '';
   stderr = '';
+  readonly #closed: Promise<unknown>;
 
   constructor(
     env: Record<string, string> = {},
@@ -39,6 +40,7 @@ export class AppProcess {
       },
       stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? (['ipc'] as const) : [])],
     });
+    this.#closed = once(this.child, 'close');
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
   }
@@ -69,7 +71,8 @@ export class AppProcess {
 
   async exit(): Promise<Exit> {
     const { child } = this;
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    // Not its exit, behind which a part of its output may be unread.
+    await this.#closed;
     return { code: child.exitCode, signal: child.signalCode };
   }
 

@@ -122,9 +122,12 @@ export class LogOutput implements DestinationStream {
 
   async #writeQueue(): Promise<void> {
     this.#isWriting = true;
-    // At the end of the process there is no later: `flushSync` takes what is in the queue.
-    await Promise.resolve();
-    for (let piece = this.#queue.shift(); piece; piece = this.#queue.shift()) {
+    for (;;) {
+      // At the end of the process there is no later: `flushSync` takes what is in the queue, where a piece stays until the
+      // system has it.
+      await this.#output.prepare();
+      const piece = this.#queue.shift();
+      if (!piece) break;
       try {
         const written = await this.#output.write(piece);
         this.#waitingBytes -= written;
@@ -181,14 +184,17 @@ export class Output {
     stopWaiting(fd);
   }
 
-  /** Writes some of the bytes. @returns how many. */
+  /** Sees to it that the next write does not wait. */
+  async prepare(): Promise<void> {
+    if (this.#state === undefined) return;
+    const text = Buffer.alloc(64);
+    await readFd(this.#state, text, 0, text.length, 0).catch(() => undefined);
+    const flags = /flags:\s*(?<octal>[0-7]+)/.exec(text.toString('latin1'))?.groups?.octal;
+    if (flags !== undefined && !(Number.parseInt(flags, 8) & constants.O_NONBLOCK)) stopWaiting(this.#fd);
+  }
+
+  /** Writes some of the bytes; `prepare` comes first. @returns how many. */
   async write(bytes: Uint8Array): Promise<number> {
-    if (this.#state !== undefined) {
-      const text = Buffer.alloc(64);
-      await readFd(this.#state, text, 0, text.length, 0).catch(() => undefined);
-      const flags = /flags:\s*(?<octal>[0-7]+)/.exec(text.toString('latin1'))?.groups?.octal;
-      if (flags !== undefined && !(Number.parseInt(flags, 8) & constants.O_NONBLOCK)) stopWaiting(this.#fd);
-    }
     return (await writeFd(this.#fd, bytes)).bytesWritten;
   }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { until } from '../../support/deploy/until.ts';
 import { productionEnv } from '../../support/production-env.ts';
@@ -132,4 +133,14 @@ describe.each(['a pipe', 'a socket'] as const)('lines of two processes on %s tha
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(4096);
     expect(parsed.some(({ shortened }) => shortened)).toBe(true);
   }, 90_000);
+});
+
+test('the end of a process loses no line, whatever its output is doing', async () => {
+  // Node makes it a socket, as systemd's journal is one.
+  const child = spawn(process.execPath, ['tests/fixtures/exits-while-logging.mjs'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = once(child, 'close') as Promise<[number]>;
+  const [text, [code]] = [await textOf(child.stdout), await closed];
+  expect([code, text]).toEqual([0, expect.stringMatching(/^\{.*"msg":"the last line"\}\n$/)]);
 });
