@@ -20,8 +20,11 @@ async function send(form) {
       headers: { Accept: 'application/json, application/problem+json, */*;q=0.5' },
       cache: 'no-store',
     });
+    const body = await bodyOf(response, url);
+    // A later request of the same form has taken the place.
+    if (!status.isConnected) return;
     status.append(chip(`${response.status} ${response.statusText}`, response.ok));
-    output.append(await bodyOf(response, url));
+    output.append(body);
   } catch (error) {
     status.append(chip(error.message, false));
   }

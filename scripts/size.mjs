@@ -12,14 +12,14 @@ import { parseArgs } from 'node:util';
 const LIMITS = {
   yours: { lines: 700 },
   'features/todos': { lines: 73 },
-  platform: { lines: 12_365, code: 9_030 },
+  platform: { lines: 12_410, code: 9_065 },
   'platform/cache': { lines: 1_300 },
   'platform/config': { lines: 930 },
   'platform/doctor': { lines: 180 },
   'platform/http': { lines: 2_170 },
   'platform/jobs': { lines: 260 },
   'platform/lifecycle': { lines: 845 },
-  'platform/observability': { lines: 1_240 },
+  'platform/observability': { lines: 1_250 },
   'platform/openapi': { lines: 410 },
   'platform/operations': { lines: 1_220 },
   'platform/redis': { lines: 620 },
@@ -27,7 +27,7 @@ const LIMITS = {
   'platform/stores': { lines: 100 },
   'platform/tracing': { lines: 100 },
   'platform/websockets': { lines: 200 },
-  'platform/supervisor': { files: 19, lines: 2_420 },
+  'platform/supervisor': { files: 19, lines: 2_440 },
 };
 
 /** The parts that a file of src/ counts for. Examples are features; what mounts them is yours. */

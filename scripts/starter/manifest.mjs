@@ -731,7 +731,7 @@ const REST = [
         lines: [
           "import { linkTo, openOperations } from './operations.ts';",
           'const operations = await openOperations(booted, supervisor, access);',
-          'return { operations, link: () => ({ url: linkTo(port, access) }) };',
+          'return { operations, link: () => ({ url: linkTo(config.ADMIN_HOST, port, access) }) };',
         ],
       },
       ...without(
@@ -821,9 +821,7 @@ const REST = [
       },
       {
         file: 'src/features/home/index.ts',
-        lines: [
-          "'npm run ctl -- admin': 'Prints the link to the operations page: workers, latency, flame graphs',",
-        ],
+        lines: ["'docs/operations-page.md': 'See and steer the running app: live charts, flame graphs',"],
       },
       {
         file: 'bench/bench.mjs',

@@ -3,6 +3,7 @@ import { describeInBrowser, type Tab } from '../support/browser.ts';
 import type { ClusterProcess } from '../support/cluster/cluster-process.ts';
 import { BAD_SERVERS, type Releases } from '../support/cluster/releases.ts';
 import { clusterSuite } from '../support/cluster/suite.ts';
+import { freePort } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 const TOKEN = 'a-token-for-tests-0123456789abcdef';
@@ -52,7 +53,9 @@ describeInBrowser('the operations page in a browser', (browser) => {
   });
 
   test('shows that a worker was killed, and the one in its place', async () => {
-    const tab = await open(await startWithToken());
+    const cluster = await startWithToken();
+    await putUnderLoad(cluster);
+    const tab = await open(cluster);
     await until(async () => (await pidsIn(tab)).filter((pid) => pid > 0).length === 2);
     const [pid = 0] = await pidsIn(tab);
     process.kill(pid, 'SIGKILL');
@@ -66,7 +69,9 @@ describeInBrowser('the operations page in a browser', (browser) => {
   });
 
   test('reloads, scales and sets the log level, each when it is confirmed', async () => {
-    const tab = await open(await startWithToken());
+    const cluster = await startWithToken();
+    await putUnderLoad(cluster);
+    const tab = await open(cluster);
     await tab.page.locator('button[value="reload"]').click();
     await tab.page.getByRole('button', { name: 'Cancel' }).click();
     await act(tab, 'reload');
@@ -111,6 +116,21 @@ describeInBrowser('the operations page in a browser', (browser) => {
     await page.getByLabel('Find a function').fill('blockFor');
     await page.locator('#flame .match').first().waitFor();
     await tab.expectGoodLooks('operations-flame');
+  });
+
+  test('waits for an app that restarts, and then asks for a login', async () => {
+    const ADMIN_PORT = String(await freePort());
+    const cluster = await startWithToken({ ADMIN_PORT });
+    const tab = await open(cluster);
+    tab.expectProblem(/ERR_CONNECTION_REFUSED/, /status of 401/);
+    cluster.signal('SIGTERM');
+    await cluster.exit();
+    await until(() => tab.problems.some((problem) => problem.includes('ERR_CONNECTION_REFUSED')));
+    expect(await tab.page.locator('#connection').innerText()).toBe('reconnecting');
+    await startWithToken({ ADMIN_PORT });
+    await tab.page.locator('#connection', { hasText: 'logged out' }).waitFor();
+    await tab.page.getByRole('link', { name: 'Log in' }).click();
+    await tab.page.getByLabel('Token').waitFor();
   });
 
   test('is seen with the token alone, and no more after a logout', async () => {

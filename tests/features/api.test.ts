@@ -3,6 +3,7 @@ import request from 'supertest';
 import { routesOf } from '../../src/platform/http/index.ts';
 import { logIn } from '../support/log-in.ts';
 import { invalidFor, responseChecks, validFor, type OpenApi, type Operation } from '../support/openapi.ts';
+import { lintOpenApi } from '../support/openapi-tools.mjs';
 import { createTestApp, type TestApp } from '../support/test-app.ts';
 
 /** Routes that are made with `wrap` on purpose: `GET /orders/stream`. */
@@ -49,7 +50,8 @@ function invalidCalls(operation: Operation): Call[] {
         : { ...valid, query: { ...valid.query, [name]: value } },
     ),
   );
-  const fields = operation.requestBody?.content['application/json']?.schema.properties;
+  const { properties: fields, required = [] } =
+    operation.requestBody?.content['application/json']?.schema ?? {};
   if (!fields) return wrongParameters;
   const body = valid.body as object;
   const wrongFields = Object.entries(fields).flatMap(([name, schema]) =>
@@ -57,7 +59,11 @@ function invalidCalls(operation: Operation): Call[] {
       .filter((value) => typeof value === 'string' || schema.type === 'string')
       .map((value) => ({ ...valid, body: { ...body, [name]: value } })),
   );
-  const wholes = [{ ...body, notThere: 1 }, [], 'text'].map((one) => ({ ...valid, body: one }));
+  const incomplete = required.map((name) => ({ ...body, [name]: undefined }));
+  const wholes = [{ ...body, notThere: 1 }, [], 'text', ...incomplete].map((one) => ({
+    ...valid,
+    body: one,
+  }));
   return [...wrongParameters, ...wrongFields, ...wholes];
 }
 
@@ -87,6 +93,12 @@ describe('the document of the API', () => {
     expect(names.filter((name) => !WITHOUT_DESCRIPTION.includes(name))).toEqual([]);
   });
 
+  test("passes Redocly's recommended rules for OpenAPI 3.1", async () => {
+    const problems = await lintOpenApi(document);
+    const allowed = ['info-license', 'operation-4xx-response'];
+    expect(problems.filter(({ ruleId }) => !allowed.includes(ruleId))).toEqual([]);
+  });
+
   test('has the response of every operation to valid input', async () => {
     for (const { path, method, operation } of operations) {
       const user = await logIn(app);
@@ -100,10 +112,15 @@ describe('the document of the API', () => {
   test('has the response of every operation to invalid input', async () => {
     for (const { path, method, operation } of operations) {
       for (const call of invalidCalls(operation)) {
-        const user = await logIn(app);
-        const { status, problems } = await send(user, path, method, call);
-        expect(problems).toEqual([]);
-        expect([method, path, call, [400, 429, 404].includes(status)]).toEqual([method, path, call, true]);
+        // Its own, so that no limit of requests refuses it before it is looked at.
+        const fresh = await createTestApp();
+        try {
+          const { status, problems } = await send(await logIn(fresh), path, method, call);
+          expect(problems).toEqual([]);
+          expect([method, path, call, status]).toEqual([method, path, call, 400]);
+        } finally {
+          await fresh.close();
+        }
       }
     }
   }, 60_000);

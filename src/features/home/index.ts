@@ -27,10 +27,9 @@ export function home(toolkit: Toolkit, { demo, companies }: HomeParts): Router {
       details: config.NODE_ENV === 'development' ? detailsOf(req) : {},
       // Not from the cache. While the store is away, the page is there all the same.
       demo: demo && { ...demo, company: await companies.get(1).catch(() => undefined) },
-      // A part of the template has one line.
       more: {
         ...(config.API_DOCS && { '/docs': 'The API, with a form to try each GET' }),
-        'npm run ctl -- admin': 'Prints the link to the operations page: workers, latency, flame graphs',
+        'docs/operations-page.md': 'See and steer the running app: live charts, flame graphs',
       },
     };
     res.type('html').send(homePage(facts, asset));

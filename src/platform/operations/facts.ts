@@ -7,7 +7,7 @@ import { isSecretName, redactText } from '../observability/redact.ts';
 import { ACTIONS, type ActionName, type ConfigRow, type Facts } from './contract.ts';
 
 /** Names that say too little to the log, and are secrets as a setting: `STRIPE_KEY`, `SENTRY_DSN`. */
-const SECRET_SETTING = /(?:^|_)(?:KEY|DSN|SALT|CERT|PEM|WEBHOOK)S?$/;
+const SECRET_SETTING = /(?:^|_)(?:(?:KEY|DSN|SALT|CERT|PEM)S?|WEBHOOKS?(?:_UR[IL]S?)?)$/;
 
 /** A longer value is cut, in characters. */
 const MAX_VALUE = 300;
@@ -40,7 +40,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
     mode,
     startedAt: Math.round(performance.timeOrigin),
     config: Object.entries(withToken(config)).map(([name, value]) =>
-      configRow(name, value, sources[name] ?? 'default'),
+      configRow(name, value, sources[name] ?? (name === 'ADMIN_TOKEN' ? 'generated' : 'default')),
     ),
     actions: Object.fromEntries(actions) as unknown as Facts['actions'],
     logLevels,
@@ -59,8 +59,13 @@ export function configRow(name: string, value: unknown, source: ConfigRow['sourc
   if (isSecretName(name) || SECRET_SETTING.test(name) || source === 'file')
     return { name, value: null, source };
   const plain = toPlain(value);
-  const text = typeof plain === 'string' ? redactText(plain) : JSON.stringify(plain);
+  const text = typeof plain === 'string' ? redactText(plain) : (jsonOf(plain) ?? '');
   return { name, value: text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text, source };
+}
+
+/** undefined for what JSON does not have, as a function. */
+function jsonOf(value: unknown): string | undefined {
+  return JSON.stringify(value);
 }
 
 async function readJson(name: string): Promise<{ version?: string; commit?: string | null }> {

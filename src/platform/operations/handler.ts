@@ -57,7 +57,7 @@ class Refusal extends Error {
 const LIMITED = new Refusal(429, 'Too many wrong tokens. Try again in a minute.', RETRY_LATER);
 const NOT_FOUND = new Refusal(404, 'There is nothing here.');
 
-const FULL = new Refusal(503, 'Too many pages are open; close one of them.', { 'Retry-After': '10' });
+const FULL = new Refusal(503, 'Too many pages are open, or the app is stopping.', { 'Retry-After': '10' });
 
 const FOREIGN = new Refusal(403, 'Refused: another page sent this. Open the address in a tab of its own.');
 
@@ -158,7 +158,7 @@ function sendLogin(res: ServerResponse, status: number, message: string): void {
 }
 
 function sendPage(call: Call): void {
-  if (call.caller === undefined) sendLogin(call.res, 401, 'Log in with the token of this start.');
+  if (call.caller === undefined) sendLogin(call.res, 401, 'Log in with the token.');
   else sendPageFile({ ...call, name: 'index.html' });
 }
 
@@ -176,7 +176,7 @@ async function logIn({ req, res, query, access, logger }: Call): Promise<void> {
   if (outcome === 'limited') throw LIMITED;
   if (outcome !== undefined) logger.info({ remote, outcome }, 'operations: login');
   if (outcome === 'right') setCookie(req, res, access.cookie);
-  if (outcome === 'wrong') sendLogin(res, 401, 'This is not the token of this start.');
+  if (outcome === 'wrong') sendLogin(res, 401, 'This is not the token.');
   else redirect(res);
 }
 
@@ -224,9 +224,11 @@ async function act({ req, res, name, caller, facts, logger, made, run }: Call): 
   const { available, reason = '' } = facts.actions[action];
   if (!available) throw new Refusal(409, reason);
   const line = { action, args, remote: req.socket.remoteAddress, caller };
+  // Before it is done: it may set the level below which there are no lines.
+  logger.warn(line, 'operations: action');
   try {
     const result = (await run(action, args)) as { readonly file?: string };
-    logger.info({ ...line, outcome: 'done' }, 'operations: action');
+    logger.info({ ...line, outcome: 'done' }, 'operations: action ended');
     const { file } = result;
     if (file !== undefined) remember(made, file);
     sendJson(res, 200, {
@@ -235,7 +237,7 @@ async function act({ req, res, name, caller, facts, logger, made, run }: Call): 
     });
   } catch (error) {
     const outcome = describe(error);
-    logger.warn({ ...line, outcome }, 'operations: action');
+    logger.warn({ ...line, outcome }, 'operations: action ended');
     const { message, name: kind } = error as Error;
     // It was understood and tried: no error of HTTP, which a browser would log.
     sendJson(res, kind === 'UsageError' ? 400 : 200, { ok: false, error: message });
@@ -253,13 +255,16 @@ function argumentsOf(action: ActionName, text: string): string[] {
   try {
     body = JSON.parse(text);
   } catch {
-    throw new Refusal(400, 'This is no JSON.');
+    throw new Refusal(400, 'The body is not valid JSON.');
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new Refusal(400, 'Send a JSON object.');
   const fields = body as Readonly<Record<string, unknown>>;
-  const values = ARGUMENTS[action].map((name) => fields[name]);
-  return values.flatMap((value) => (['string', 'number'].includes(typeof value) ? [String(value)] : []));
+  const given = ARGUMENTS[action].map((name) => fields[name]);
+  const isGiven = given.map((value) => typeof value === 'string' || typeof value === 'number');
+  const missing = ARGUMENTS[action].find((_name, i) => !isGiven[i] && isGiven.includes(true, i));
+  if (missing !== undefined) throw new Refusal(400, `${missing} is missing.`);
+  return given.filter((_value, i) => isGiven[i]).map(String);
 }
 
 async function readBody(req: IncomingMessage): Promise<string> {

@@ -55,7 +55,7 @@ export function loginPage(message: string): string {
       <input id="token" name="token" type="password" autocomplete="off" required autofocus>
       <button>Log in</button>
     </form>
-    <p><code>npm run ctl -- admin</code> prints a link with the token; so does ADMIN_TOKEN, where it is set.</p>
+    <p><code>npm run ctl -- admin</code> prints a link with the token. Where ADMIN_TOKEN is set, it is the token.</p>
   </main>
 </body>
 </html>

@@ -11,9 +11,11 @@ const RETRY_MS = 2000;
 /** The open event streams: all get the same events, and one that does not read them is cut. */
 export class Streams {
   readonly #open = new Set<ServerResponse>();
+  #hasEnded = false;
 
+  /** Whether there is no place for another one. */
   get isFull(): boolean {
-    return this.#open.size >= MAX_STREAMS;
+    return this.#hasEnded || this.#open.size >= MAX_STREAMS;
   }
 
   get isWatched(): boolean {
@@ -23,7 +25,9 @@ export class Streams {
   /** @param events - what it gets first. */
   add(res: ServerResponse, events: Readonly<Record<string, unknown>>): void {
     this.#open.add(res);
-    res.on('close', () => this.#open.delete(res));
+    // The connection's: a response that waits for one before it on the same connection gets no close of its own.
+    res.req.socket.once('close', () => this.#open.delete(res));
+    res.once('close', () => this.#open.delete(res));
     res.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
     res.write(`retry: ${RETRY_MS}\n\n`);
     for (const [event, data] of Object.entries(events)) res.write(textOf(event, data));
@@ -32,13 +36,14 @@ export class Streams {
   send(event: string, data: unknown): void {
     const text = textOf(event, data);
     for (const res of this.#open) {
-      if (res.writableLength > MAX_UNREAD) res.destroy();
+      if (res.writableLength > MAX_UNREAD) res.req.socket.destroy();
       else res.write(text);
     }
   }
 
   /** The browsers connect again, to whatever listens then. */
   end(): void {
+    this.#hasEnded = true;
     for (const res of this.#open) res.end();
   }
 }

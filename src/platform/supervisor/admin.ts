@@ -12,5 +12,5 @@ export async function serveAdmin(booted: Boot, supervisor: Supervisor) {
   const operations = await openOperations(booted, supervisor, access);
   const server = createAdminServer(supervisor.metrics, config, access, operations?.handler);
   const port = await listenForMetrics(server, config, logger);
-  return { operations, link: () => ({ url: linkTo(port, access) }) };
+  return { operations, link: () => ({ url: linkTo(config.ADMIN_HOST, port, access) }) };
 }

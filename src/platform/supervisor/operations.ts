@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net';
+import { isLoopback } from '../config/addresses.ts';
 import type { Boot } from '../lifecycle/boot.ts';
 import type { AdminAccess } from '../observability/admin-access.ts';
 import { Operations } from '../operations/index.ts';
@@ -14,6 +16,7 @@ export async function openOperations(
   access: AdminAccess,
 ): Promise<Operations | undefined> {
   if (config.ADMIN_PORT === 0) return undefined;
+  const isDevelopment = config.NODE_ENV === 'development';
   const commands = createCommands(supervisor, config, 'operations page');
   const operations = await Operations.open({
     config,
@@ -26,10 +29,18 @@ export async function openOperations(
     unavailable: {},
     fleet: () => supervisor.status,
     own: processUse(),
-    run: async (action, args) => withMessage(action, await commands[action](args)),
+    run: async (action, args) => {
+      try {
+        return withMessage(action, await commands[action](args));
+      } catch (error) {
+        if (isDevelopment) throw error;
+        const { name, message } = error as Error;
+        throw Object.assign(new Error(withoutMessage(message), { cause: error }), { name });
+      }
+    },
   });
   supervisor.onEvent((event) => {
-    report(operations, event, config.NODE_ENV === 'development');
+    report(operations, event, isDevelopment);
   });
   return operations;
 }
@@ -39,14 +50,27 @@ export async function openOperations(
  *
  * @throws {Error} where nothing listens.
  */
-export function linkTo(port: number | undefined, { token }: AdminAccess): string {
+export function linkTo(host: string, port: number | undefined, { token }: AdminAccess): string {
   if (port === undefined) throw new Error('ADMIN_PORT is 0, so there is no operations page');
-  return `http://localhost:${port}/login?token=${encodeURIComponent(token)}`;
+  return `http://${ownHost(host)}:${port}/login?token=${encodeURIComponent(token)}`;
+}
+
+/** Where a browser on this host finds it. */
+function ownHost(host: string): string {
+  if (isLoopback(host) || ['0.0.0.0', '::'].includes(host)) return 'localhost';
+  return isIPv6(host) ? `[${host}]` : host;
 }
 
 /** The sentence that `npm run ctl` prints. */
 export function withMessage(action: string, result: unknown): object {
   return { ...(result as object), message: describeResult(action, result) };
+}
+
+/** What an app's error says is for the log: a page in production has its class alone. */
+function withoutMessage(text: string): string;
+function withoutMessage(text: string | undefined): string | undefined;
+function withoutMessage(text: string | undefined): string | undefined {
+  return text?.replace(/(uncaught error)(: \w*(?:Error|Exception)\b)?.*/s, '$1$2');
 }
 
 /** What the page keeps of what happens to the workers. */
@@ -58,8 +82,7 @@ function report(operations: Operations, event: SupervisorEvent, isDevelopment: b
     if (message.type === 'error') operations.error({ ...message.error, slot });
     return;
   }
-  // An error's message is for the log.
-  const reason = isDevelopment ? event.reason : event.reason?.replace(/(uncaught error: \w+).*/s, '$1');
+  const reason = isDevelopment ? event.reason : withoutMessage(event.reason);
   if (event.type === 'reload') {
     operations.reloaded({ at, ...event, reason });
     return;

@@ -162,14 +162,15 @@ describe('a login', () => {
     expect(headers['set-cookie']?.[0]).toMatch(/=; .*Max-Age=0$/);
   });
 
-  test('with a wrong token is refused, and after ten of them not even looked at', async () => {
+  test('with a wrong token is refused, after ten of them with 429, and the right one always gets in', async () => {
     const { ask, log } = await open();
     for (let count = 0; count < 10; count++)
       expect((await ask(`/login?token=guess-${count}`)).status).toBe(401);
-    const limited = await ask(`/login?token=${TOKEN}`);
+    const limited = await ask('/login?token=guess-11');
     expect(limited).toMatchObject({ status: 429, headers: { 'retry-after': '60' } });
     expect((await ask('/events', { headers: { Authorization: 'Bearer x' } })).status).toBe(429);
     expect(log.lines.filter(({ outcome }) => outcome === 'wrong')).toHaveLength(10);
+    expect((await ask(`/login?token=${TOKEN}`)).status).toBe(303);
   });
 
   test('from another page is refused before it counts', async () => {
@@ -184,12 +185,13 @@ describe('a login', () => {
   test('failures are forgotten after a minute, and a bounded number of addresses is kept', () => {
     const access = new AdminAccess(TOKEN);
     for (let count = 0; count < 10; count++) access.checkToken('x', 'one', 0);
-    expect(access.checkToken(TOKEN, 'one', 59_000)).toBe('limited');
+    expect(access.checkToken('a guess', 'one', 59_000)).toBe('limited');
+    expect(access.checkToken(TOKEN, 'one', 59_000)).toBe('right');
     expect(access.checkToken(TOKEN, 'two', 59_000)).toBe('right');
-    expect(access.checkToken(TOKEN, 'one', 60_001)).toBe('right');
+    expect(access.checkToken('a guess', 'one', 60_001)).toBe('wrong');
     for (let count = 0; count < 10; count++) access.checkToken('x', 'one', 70_000);
     for (let count = 0; count < 2000; count++) access.checkToken('x', `other-${count}`, 70_000);
-    expect(access.checkToken(TOKEN, 'one', 70_000)).toBe('right');
+    expect(access.checkToken('a guess', 'one', 70_000)).toBe('wrong');
   });
 
   test('each start has a token of its own, of 256 bits', () => {
@@ -251,7 +253,14 @@ describe('an action', () => {
     ]);
     await page.log.waitForLine(
       ({ msg, action, outcome, remote }) =>
-        msg === 'operations: action' && action === 'recycle' && outcome === 'done' && remote === '127.0.0.1',
+        msg === 'operations: action' &&
+        action === 'recycle' &&
+        outcome === undefined &&
+        remote === '127.0.0.1',
+    );
+    await page.log.waitForLine(
+      ({ msg, action, outcome }) =>
+        msg === 'operations: action ended' && action === 'recycle' && outcome === 'done',
     );
   });
 
@@ -353,7 +362,10 @@ describe('event streams', () => {
     const { ask, port } = await open();
     const streams = await Promise.all(Array.from({ length: 20 }, () => AdminStream.open(port, TOKEN)));
     const refused = await ask('/events', { headers: bearer });
-    expect(refused).toMatchObject({ status: 503, text: 'Too many pages are open; close one of them.\n' });
+    expect(refused).toMatchObject({
+      status: 503,
+      text: 'Too many pages are open, or the app is stopping.\n',
+    });
     streams[0]?.close();
     await until(async () => {
       const next = await AdminStream.open(port, TOKEN).catch(() => undefined);
@@ -361,6 +373,30 @@ describe('event streams', () => {
       return next !== undefined;
     });
     for (const stream of streams) stream.close();
+  });
+
+  test('that wait behind another one on the same connection make room with it', async () => {
+    const { port, host, ask } = await open();
+    const socket = connect(port, '127.0.0.1');
+    jobs.push(() => socket.destroy());
+    const get = `GET /events HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
+    socket.write(get.repeat(25));
+    await until(async () => (await ask('/events', { headers: bearer })).status === 503);
+    socket.destroy();
+    await until(async () => {
+      const stream = await AdminStream.open(port, TOKEN).catch(() => undefined);
+      stream?.close();
+      return stream !== undefined;
+    });
+    expect((await ask('/', { headers: bearer })).status).toBe(200);
+  });
+
+  test('end with the app, and no new one begins', async () => {
+    const { port, ask, operations } = await open();
+    const stream = await AdminStream.open(port, TOKEN);
+    operations.close();
+    await until(() => stream.hasEnded);
+    expect((await ask('/events', { headers: bearer })).status).toBe(503);
   });
 
   test('begin with the facts and the history, and have no secret', async () => {

@@ -225,10 +225,15 @@ describe('the configuration on the page', () => {
     'DEMO_PASSWORD',
     'STRIPE_KEY',
     'SENTRY_DSN',
+    'SLACK_WEBHOOK_URL',
     'SMTP_PASS',
     'AWS_SECRET_ACCESS_KEY',
   ])('hides %s', (name) => {
     expect(configRow(name, 'hunter2', 'environment')).toEqual({ name, value: null, source: 'environment' });
+  });
+
+  test('shows what no JSON has as a text, as a function is none', () => {
+    expect(configRow('ORDERS_RULE', () => 1, 'environment')).toMatchObject({ name: 'ORDERS_RULE' });
   });
 
   test('hides whatever comes from a file of its own', () => {

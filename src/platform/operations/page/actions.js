@@ -12,7 +12,7 @@ const ACTIONS = {
   scale: {
     fields: ['count'],
     title: ({ count }) => `Scale to ${count} ${count === 1 ? 'worker' : 'workers'}?`,
-    text: 'Workers that are too many complete their requests and stop. It lasts until the next start.',
+    text: 'Surplus workers complete their requests and stop. It lasts until the next start.',
   },
   'log-level': {
     fields: ['level'],

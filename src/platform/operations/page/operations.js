@@ -53,7 +53,7 @@ function connect() {
 
 /** An event stream does not report its status: a token that is not valid any more needs a person. */
 async function retry() {
-  const status = await fetch('/', { method: 'HEAD' }).then(
+  const status = await fetch('/').then(
     (response) => response.status,
     () => 0,
   );
@@ -101,7 +101,8 @@ function showTitle() {
 function factsOf({ version, commit, node, env, mode, startedAt }, { generation, logLevel, sample }) {
   const modes = { cluster: 'cluster', pm2: 'under PM2', single: 'one process' };
   return {
-    Version: [version],
+    // A primary outlives the release that it was started from.
+    [mode === 'cluster' ? 'Version at start' : 'Version']: [version],
     ...(commit && { Commit: [commit.slice(0, 12)] }),
     'Node.js': [node.replace(/^v/, '')],
     Environment: [env],

@@ -31,7 +31,7 @@ function createWorkers(place) {
       number('Loop delay p99', ({ delayMs }) => delayMs, milliseconds),
       number('Requests', ({ requestsPerSecond }) => requestsPerSecond, rate),
       number('In flight', ({ inFlight }) => inFlight, count),
-      words('Restarts', (row) => {
+      words('Recent restarts', (row) => {
         const [last, ...rest] = restartsOf(row);
         return last ? `${rest.length + 1}, last: ${last.reason}` : 'none';
       }),
