@@ -95,7 +95,8 @@ describe('the document of the API', () => {
 
   test("passes Redocly's recommended rules for OpenAPI 3.1", async () => {
     const problems = await lintOpenApi(document);
-    const allowed = ['info-license', 'operation-4xx-response'];
+    // The last: of an API without routes.
+    const allowed = ['info-license', 'operation-4xx-response', 'no-unused-components'];
     expect(problems.filter(({ ruleId }) => !allowed.includes(ruleId))).toEqual([]);
   });
 

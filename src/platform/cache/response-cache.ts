@@ -146,7 +146,7 @@ function notStored(error: unknown) {
 
 /**
  * `s-maxage` is for shared caches in front, which subtract the Age they are sent. `must-revalidate` keeps browsers from showing
- * a stale response, as Chromium does by `stale-while-revalidate`; the proxies of deploy/ do not follow it.
+ * a stale response, as Chrome does by `stale-while-revalidate`; the proxies of deploy/ do not follow it.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2 and RFC 5861
  */
