@@ -841,7 +841,6 @@ const REST = [
       {
         file: 'docs/performance.md',
         from: '- **The operations page** (`npm run bench -- --only=operations --rounds=5`, Node 24.21, a machine on which bare Express costs 22.1 µs): in turns',
-        to: '(± 17), 4.4 % with one page open (± 7.9), 1.8 % with ten (± 7.9): less than such a run can tell.',
       },
       { file: 'bench/lib/extras.mjs', from: 'const OPERATIONS = {', to: '};' },
       { file: 'bench/lib/extras.mjs', from: 'function shareRow(title, { ratio, error }) {', to: '}' },
