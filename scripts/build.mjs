@@ -64,6 +64,7 @@ function build() {
 
 /** The declarations in it are for tests. */
 function copyPage() {
+  if (!existsSync(join('src', PAGE))) return;
   const filter = (source) => !source.endsWith('.d.ts');
   cpSync(join('src', PAGE), join(output, PAGE), { recursive: true, filter });
   for (const file of CHARTS) cpSync(join('node_modules/uplot/dist', file), join(output, PAGE, file));
