@@ -73,7 +73,7 @@ async function measureProcesses({ start, running, context }) {
   for (let round = 0; round < rounds; round++) {
     for (const { name, starts } of found) {
       say(`start of ${name}, ${round + 1} of ${rounds}`);
-      const server = await start[name]({ ready: name === 'plain' ? '/readyz' : '/bench/hello' });
+      const server = await start[name]({ ready: '/bench/hello' });
       starts.push(server.startMs);
       await server.stop();
     }

@@ -22,7 +22,6 @@ export function servers({ app, directory, redisUrl }) {
     env: { ...appEnv(redisUrl), ...env },
   });
   return {
-    bareForStart: () => ServerProcess.start(plain('bare', { name: 'bare-start', ready: '/bench/hello' })),
     // What `npm start` gives who has just cloned it, but for the cluster: one process, and no Redis to wait for.
     plain: () => ServerProcess.start({ ...template('this-start'), env: appEnv() }),
     node: () => ServerProcess.start(plain('node-http')),

@@ -12,7 +12,7 @@ export async function measureStart(start, { rounds, say }) {
   for (let round = 0; round < rounds; round++) {
     say(`start ${round + 1} of ${rounds}`);
     for (const [name, launch] of [
-      ['bare', start.bareForStart],
+      ['bare', () => start.bare({ name: 'bare-start', ready: '/bench/hello' })],
       ['this', start.plain],
     ]) {
       const server = await launch();

@@ -17,14 +17,15 @@ export interface HomeParts {
 export function home(toolkit: Toolkit, { demo, companies }: HomeParts): Router {
   const { asset, config, session, stores } = toolkit;
   const show = async (req: Request, res: Response) => {
+    const current = sessionOf(req);
     const facts: HomeFacts = {
       name: APP_NAME,
       problem: problemOf(toolkit),
       mode: cluster.isWorker ? 'Cluster' : 'One process',
       environment: config.NODE_ENV,
       store: stores.kind === 'redis' ? 'Redis' : 'Memory',
-      user: sessionOf(req) ? sessionOf(req)?.user : 'away',
-      details: config.NODE_ENV === 'development' ? detailsOf(req) : {},
+      user: current ? current.user : 'away',
+      details: config.NODE_ENV === 'development' ? detailsOf(current) : {},
       // Not from the cache. While the store is away, the page is there all the same.
       demo: demo && { ...demo, company: await companies.get(1).catch(() => undefined) },
       more: {
@@ -53,9 +54,8 @@ function problemOf({ lifecycle, stores }: Toolkit): string | undefined {
   return stores.problem() ?? (down.join(', ') || undefined);
 }
 
-function detailsOf(req: Request): HomeFacts['details'] {
+function detailsOf(session: ReturnType<typeof sessionOf>): HomeFacts['details'] {
   const { worker } = cluster;
-  const session = sessionOf(req);
   // To count is to start a session: of visitors who never log in, and of crawlers, production keeps none.
   if (session) session.visits = (session.visits ?? 0) + 1;
   return {

@@ -65,8 +65,10 @@ export function errorPage(error: CodedError, requestId: string, thrown?: unknown
 
 function adviceFor(status: number): string {
   const general =
-    status >= 500 ? 'The fault is on our side. Try again; if it stays, report the request below.' : '';
-  return ADVICE[status] ?? (general || 'Go back, or begin at the start page.');
+    status >= 500
+      ? 'The fault is on our side. Try again; if it stays, report the request below.'
+      : 'Go back, or begin at the start page.';
+  return ADVICE[status] ?? general;
 }
 
 function fieldList({ fields = [] }: CodedError): string {

@@ -27,7 +27,6 @@ export class Streams {
     this.#open.add(res);
     // The connection's: a response that waits for one before it on the same connection gets no close of its own.
     res.req.socket.once('close', () => this.#open.delete(res));
-    res.once('close', () => this.#open.delete(res));
     res.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
     res.write(`retry: ${RETRY_MS}\n\n`);
     for (const [event, data] of Object.entries(events)) res.write(textOf(event, data));
