@@ -52,7 +52,7 @@ async function describe() {
   const { createApp } = await load('app.js');
   const { ERRORS } = await load('errors.js');
   const { sessionCookie } = await load('session.js');
-  const { about } = await load('platform/openapi/pages.js');
+  const { APP_NAME, APP_VERSION } = await load('platform/config/index.js');
   const { openApiDocument, undocumented } = await load('platform/openapi/document.js');
   const { routesOf } = await load('platform/http/index.js');
   const { openApp } = await load('platform/lifecycle/index.js');
@@ -62,6 +62,6 @@ async function describe() {
   const { app, close } = await openApp(parts, createApp, { processMetrics: false });
   const routes = routesOf(app);
   await close(AbortSignal.timeout(5000));
-  const options = { ...about(), errors: ERRORS, cookie: sessionCookie.name };
+  const options = { title: APP_NAME, version: APP_VERSION, errors: ERRORS, cookie: sessionCookie.name };
   return { document: openApiDocument(routes, options), missing: undocumented(routes) };
 }

@@ -12,6 +12,7 @@ export function projectPath(...parts: string[]): string {
   return join(ROOT, ...parts);
 }
 
-/** The app's name, as package.json has it: the default of what carries it, such as keys in Redis and cookies. */
-export const APP_NAME = (JSON.parse(readFileSync(projectPath('package.json'), 'utf8')) as { name: string })
-  .name;
+/** As package.json has them: the name is the default of what carries it, such as keys in Redis and cookies. */
+export const { name: APP_NAME, version: APP_VERSION = '' } = JSON.parse(
+  readFileSync(projectPath('package.json'), 'utf8'),
+) as { name: string; version?: string };

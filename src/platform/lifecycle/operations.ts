@@ -2,7 +2,7 @@ import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { AdminAccess } from '../observability/admin-access.ts';
 import { Activity, Operations, watchStores, type Fleet } from '../operations/index.ts';
-import { diagnosticCommands, LOG_LEVELS, UsageError } from '../supervisor/commands.ts';
+import { diagnosticCommands, UsageError } from '../supervisor/commands.ts';
 import { withMessage } from '../supervisor/operations.ts';
 import { createHeartbeat, diagnose } from '../supervisor/diagnostics.ts';
 import type { OpenApp } from './app-parts.ts';
@@ -52,7 +52,6 @@ export async function openOperations(
     access,
     mode: pm2Instance === undefined ? 'single' : 'pm2',
     maxWorkers: 1,
-    logLevels: LOG_LEVELS,
     unavailable: pm2Instance === undefined ? IN_ONE_PROCESS : underPm2(pm2Name),
     fleet: fleetOfOne(slot, { connections, lifecycle }),
     takeReport: () => [slot, activity.take()],

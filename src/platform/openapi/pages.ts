@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Router, type Express } from 'express';
-import { projectPath } from '../config/paths.ts';
+import { APP_NAME, APP_VERSION } from '../config/paths.ts';
 import { route, routesOf } from '../http/route.ts';
 import { wrap } from '../http/wrap.ts';
 import type { DocumentOptions } from './document.ts';
@@ -14,7 +13,7 @@ export interface ApiDocsOptions extends Pick<DocumentOptions, 'errors' | 'cookie
 export function apiDocs(app: Express, { asset, errors, cookie }: ApiDocsOptions): Router {
   const make = async () => {
     const { openApiDocument } = await import('./document.ts');
-    return openApiDocument(routesOf(app), { ...about(), errors, cookie });
+    return openApiDocument(routesOf(app), { title: APP_NAME, version: APP_VERSION, errors, cookie });
   };
   let made: ReturnType<typeof make> | undefined;
   const router = Router();
@@ -28,14 +27,4 @@ export function apiDocs(app: Express, { asset, errors, cookie }: ApiDocsOptions)
     }),
   });
   return router;
-}
-
-/** The title and the version of the API. */
-export function about(): Pick<DocumentOptions, 'title' | 'version'> {
-  // eslint-disable-next-line n/no-sync -- once
-  const { name, version } = JSON.parse(readFileSync(projectPath('package.json'), 'utf8')) as {
-    name: string;
-    version: string;
-  };
-  return { title: name, version };
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ConfigReport } from '../config/define-config.ts';
-import { APP_NAME, projectPath } from '../config/paths.ts';
-import type { PlatformConfig } from '../config/settings.ts';
+import { APP_NAME, APP_VERSION, projectPath } from '../config/paths.ts';
+import { platformSettings, type PlatformConfig } from '../config/settings.ts';
 import { toPlain } from '../observability/plain.ts';
 import { isSecretName, redactText } from '../observability/redact.ts';
 import { ACTIONS, type ActionName, type ConfigRow, type Facts } from './contract.ts';
@@ -18,23 +18,21 @@ export interface FactsOptions {
   readonly sources: ConfigReport['sources'];
   readonly mode: Facts['mode'];
   readonly maxWorkers: number;
-  readonly logLevels: readonly string[];
   /** Why an action is not available here, and what to do instead. */
   readonly unavailable: Readonly<Partial<Record<ActionName, string>>>;
 }
 
 /** What does not change while the process lives. */
 export async function gatherFacts(options: FactsOptions): Promise<Facts> {
-  const { config, sources, mode, maxWorkers, logLevels, unavailable } = options;
+  const { config, sources, mode, maxWorkers, unavailable } = options;
   const actions = ACTIONS.map((name) => {
     const reason = unavailable[name];
     return [name, { available: reason === undefined, reason }] as const;
   });
   return {
     name: APP_NAME,
-    version: (await readJson('package.json')).version ?? '',
-    // A release's.
-    commit: (await readJson('manifest.json')).commit ?? undefined,
+    version: APP_VERSION,
+    commit: await releaseCommit(),
     node: process.versions.node,
     env: config.NODE_ENV,
     mode,
@@ -43,7 +41,7 @@ export async function gatherFacts(options: FactsOptions): Promise<Facts> {
       configRow(name, value, sources[name] ?? (name === 'ADMIN_TOKEN' ? 'generated' : 'default')),
     ),
     actions: Object.fromEntries(actions) as unknown as Facts['actions'],
-    logLevels,
+    logLevels: platformSettings.LOG_LEVEL.wrapped.options,
     maxWorkers,
   };
 }
@@ -68,7 +66,8 @@ function jsonOf(value: unknown): string | undefined {
   return JSON.stringify(value);
 }
 
-async function readJson(name: string): Promise<{ version?: string; commit?: string | null }> {
-  const text = await readFile(projectPath(name), 'utf8').catch(() => '{}');
-  return JSON.parse(text) as { version?: string; commit?: string | null };
+/** undefined for a working tree, which is no release. */
+async function releaseCommit(): Promise<string | undefined> {
+  const text = await readFile(projectPath('manifest.json'), 'utf8').catch(() => '{}');
+  return (JSON.parse(text) as { commit?: string | null }).commit ?? undefined;
 }

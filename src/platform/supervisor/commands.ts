@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PlatformConfig } from '../config/settings.ts';
+import { platformSettings, type PlatformConfig } from '../config/settings.ts';
 import { maxWorkers } from './fork.ts';
 import type { Command, Diagnosis } from './messages.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -18,7 +18,8 @@ export class UsageError extends Error {
 /** The result of a stop, which is done when this process exits. */
 export const STOPPING = { stopping: true };
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+/** Those that the setting takes. */
+const LOG_LEVELS = platformSettings.LOG_LEVEL.wrapped.options;
 
 const DEFAULT_PROFILE_SECONDS = 10;
 const MAX_PROFILE_SECONDS = 300;
@@ -84,7 +85,8 @@ export function diagnosticCommands(
     return write(slot, { type: 'heap-snapshot', file }, SNAPSHOT_TIMEOUT_MS);
   };
   const logLevel: Run = ([level = '']) => {
-    if (!LOG_LEVELS.includes(level)) throw new UsageError(`log-level takes one of: ${LOG_LEVELS.join(', ')}`);
+    if (!LOG_LEVELS.some((known) => known === level))
+      throw new UsageError(`log-level takes one of: ${LOG_LEVELS.join(', ')}`);
     setLogLevel(level);
     return { level };
   };

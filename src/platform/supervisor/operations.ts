@@ -3,7 +3,7 @@ import { isLoopback } from '../config/addresses.ts';
 import type { Boot } from '../lifecycle/boot.ts';
 import type { AdminAccess } from '../observability/admin-access.ts';
 import { Operations } from '../operations/index.ts';
-import { createCommands, describeResult, LOG_LEVELS } from './commands.ts';
+import { createCommands, describeResult } from './commands.ts';
 import { processUse } from './diagnostics.ts';
 import { maxWorkers } from './fork.ts';
 import type { SupervisorEvent } from './status.ts';
@@ -25,7 +25,6 @@ export async function openOperations(
     access,
     mode: 'cluster',
     maxWorkers: maxWorkers(config),
-    logLevels: LOG_LEVELS,
     unavailable: {},
     fleet: () => supervisor.status,
     own: processUse(),

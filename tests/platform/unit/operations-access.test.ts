@@ -44,7 +44,6 @@ async function open(run: (action: string) => unknown = () => ({ done: true }), e
     access,
     mode: 'cluster',
     maxWorkers: 4,
-    logLevels: ['info'],
     unavailable: { scale: 'Not here.' },
     fleet: () => ({ state: 'serving', generation: 1, target: 0, ready: 0, workers: [] }),
     run: (action, args) => {
