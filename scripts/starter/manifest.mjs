@@ -88,17 +88,13 @@ const EXAMPLES = [
   },
   {
     name: 'jobs',
-    about: 'the example of a background job, which keeps the companies in the cache',
+    about: 'the example of a background job, which counts the companies',
     needs: ['companies'],
     delete: ['tests/features/jobs.test.ts'],
     edits: [
       {
         file: 'src/jobs/index.ts',
-        lines: ["import { cachedCompanies } from '../features/companies/search.ts';"],
-      },
-      {
-        file: 'src/jobs/index.ts',
-        from: '// More often than the companies get stale: no search has to wait for them.',
+        from: '// The log shows when companies get lost.',
         to: '},',
       },
     ],

@@ -1,4 +1,3 @@
-import { cachedCompanies } from '../features/companies/search.ts';
 import type { Opened } from '../features/index.ts';
 import type { Job } from '../platform/jobs/index.ts';
 import type { Toolkit } from '../toolkit.ts';
@@ -7,11 +6,14 @@ import type { Toolkit } from '../toolkit.ts';
 export function jobs(toolkit: Toolkit, opened: Opened): Job[] {
   return [
     // { name: 'report', every: 60 * 60, run: report },
-    // More often than the companies get stale: no search has to wait for them.
+    // The log shows when companies get lost.
     {
-      name: 'refresh-companies',
-      every: 30,
-      run: () => cachedCompanies(opened.companies, toolkit.stores.cache),
+      name: 'count-companies',
+      every: 60 * 60,
+      run: async () => {
+        const { total } = await opened.companies.page({ conditions: {}, sort: 'id', offset: 0, limit: 1 });
+        toolkit.logger.info({ total }, 'companies');
+      },
     },
   ];
 }

@@ -128,7 +128,7 @@ describe('GET /api/companies', () => {
     expect(oldest[0]?.name).toBe('Saint-Gobain');
     const youngest = (await list('sort=-founded&pageSize=100')).items;
     expect(youngest.map(({ founded }) => founded)).toEqual(oldest.map(({ founded }) => founded).reverse());
-    const sameYear = youngest.filter(({ founded }) => founded === 2006).map(({ id }) => id);
+    const sameYear = oldest.filter(({ founded }) => founded === 2006).map(({ id }) => id);
     expect(sameYear).toEqual([...sameYear].sort((a, b) => a - b));
   });
 

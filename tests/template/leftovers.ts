@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 /** What names a part. A word of its own software is none in src/platform, which works with it whether or not deploy/ has it. */
 const WORDS: Readonly<Record<string, RegExp>> = {
   companies: /features\/companies|tests\/features\/companies|csv-stringify|data\/companies|openCompanies/,
-  jobs: /features\/jobs\.test|import \{ cachedCompanies \} from '\.\.\/features/,
+  jobs: /features\/jobs\.test|count-companies/,
   home: /features\/home|public\/(?:app\.js|home\.css)|demoForms|start-page/,
   account: /features\/account|hash-password|createUsers/,
   todos: /features\/todos|`todos`/,

@@ -44,7 +44,7 @@ export function companies(toolkit: Toolkit, repository: CompanyRepository): Rout
         200: { description: 'The first of them, and how many there are', schema: foundCompanies },
       },
       errors: ['MALFORMED_JSON'],
-      handler: search(repository, stores.cache),
+      handler: search(repository, stores.cache, CACHED),
     }),
   });
   return router;

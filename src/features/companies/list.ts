@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { strictObject } from '../../platform/config/index.ts';
-import { filterCompanies, SORT_FIELDS, sortCompanies } from './find.ts';
+import { SORT_FIELDS } from './find.ts';
 import { condition, wholeNumber } from './parameters.ts';
 import type { CompanyRepository } from './repository.ts';
 
@@ -26,16 +26,11 @@ type ListQuery = v.InferOutput<typeof listQuery>;
 export function list(repository: CompanyRepository) {
   return async ({ path, query: asked }: { path: string; query: ListQuery }) => {
     const { page, pageSize, sort, ...conditions } = asked;
-    const found = sortCompanies(filterCompanies(await repository.list(), conditions), sort);
-    const pages = Math.ceil(found.length / pageSize);
+    const offset = (page - 1) * pageSize;
+    const { items, total } = await repository.page({ conditions, sort, offset, limit: pageSize });
+    const pages = Math.ceil(total / pageSize);
     return {
-      body: {
-        items: found.slice((page - 1) * pageSize, page * pageSize),
-        page,
-        pageSize,
-        total: found.length,
-        pages,
-      },
+      body: { items, page, pageSize, total, pages },
       type: 'application/json; charset=utf-8',
       headers: { Link: pageLinks(path, asked, Math.max(pages, 1)) },
     };

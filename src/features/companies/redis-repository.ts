@@ -1,28 +1,67 @@
+import { LRUCache } from 'lru-cache';
 import * as v from 'valibot';
 import { isRedisAway, isWrongType, type RedisClient } from '../../platform/redis/index.ts';
 import { companySchema, type Company, type CompanyChanges } from './company.ts';
-import type { CompanyRepository } from './repository.ts';
+import { keyOf, keysOf, matcherOf, SORT_FIELDS, splitSort, type Keys, type Sort } from './find.ts';
+import type { CompanyQuery, CompanyRepository, FoundCompanies } from './repository.ts';
 
-/** How many companies are asked for at a time. */
+/** How many companies are read at a time. */
 const BATCH = 50;
 
+/** How many keys are read at a time by a search: a batch takes Redis and this process a millisecond or two. */
+const SEARCH_BATCH = 1000;
+
+/** How many of the last results are kept for when Redis is away: at most 20,000 companies, some 10 MB. */
+const MAX_LAST_SEEN = 200;
+
 /**
- * Companies in Redis: a hash each (`company:7`), and a set of the ids (`companies`).
+ * Writes companies and their places in the sorted sets. Redis runs a script as a whole: no process sees half of a change,
+ * and of two changes of different fields at the same time, both stay.
  *
- * - The first read that finds no set writes the seed. HSETNX leaves what is there: many workers may write it at once, and
- *   none undoes a later change. The set comes last, so that it exists only where the data is whole.
- * - While Redis is away, reads return what this process saw last, or the seed; but fail where a change is known that it
- *   has not seen. Writes fail.
- * - Every command has one key, so it works on a Cluster. Commands of one batch are sent without waiting for each
- *   other's responses, which is all that a pipeline is; ioredis' own `pipeline()` refuses keys of several nodes.
+ * KEYS: the sort keys of all; a sorted set per sort field; the companies. ARGV: `seed` or `update`; the sort fields; per
+ * company its padded id, the values of its fields and their sort keys. It does nothing where a seed finds companies, or an
+ * update finds none; and a seed leaves what a company has already.
+ */
+const WRITE = `
+local isSeed = ARGV[1] == 'seed'
+local set = isSeed and 'HSETNX' or 'HSET'
+local fields = cjson.decode(ARGV[2])
+local first = 1 + #fields
+if redis.call('EXISTS', KEYS[isSeed and 2 or first + 1]) == (isSeed and 1 or 0) then return end
+for i, company in ipairs(cjson.decode(ARGV[3])) do
+  local kind = redis.call('TYPE', KEYS[first + i]).ok
+  if kind == 'hash' or kind == 'none' then
+    for field, value in pairs(company.values) do redis.call(set, KEYS[first + i], field, value) end
+  end
+  local keys = cjson.decode(redis.call('HGET', KEYS[1], company.id) or '{}')
+  for at, field in ipairs(fields) do
+    local old, new = keys[field], company.keys[field]
+    if new and new ~= old then
+      if old then redis.call('ZREM', KEYS[1 + at], old .. '\\0' .. company.id) end
+      redis.call('ZADD', KEYS[1 + at], 0, new .. '\\0' .. company.id)
+      keys[field] = new
+    end
+  end
+  redis.call('HSET', KEYS[1], company.id, cjson.encode(keys))
+end`;
+
+/**
+ * Companies in Redis: a hash each (`{companies}:7`), a sorted set of the ids per sort field (`{companies}:by:name`), and a
+ * hash with what a search looks at (`{companies}:keys`). The braces keep all of it on one node of a Cluster.
+ *
+ * - A page costs the same whether there are a hundred companies or a hundred thousand. With conditions all keys are read,
+ *   a batch at a time: where that takes too long, a database with an index takes the place of this class.
+ * - The first read that finds no companies writes the seed.
+ * - While Redis is away, reads return what this process saw last; but fail where it saw nothing, or where a change is
+ *   known that it has not seen. Writes fail.
  */
 export class RedisCompanies implements CompanyRepository {
   readonly #redis: RedisClient;
   readonly #prefix: string;
   readonly #seed: readonly Company[];
-  readonly #lastSeen: Map<number, Seen>;
+  readonly #lastSeen = new LRUCache<string, Seen>({ max: MAX_LAST_SEEN });
   readonly #changedAt: () => number;
-  #seeding: Promise<void> | undefined;
+  #seeding: Promise<unknown> | undefined;
 
   /**
    * @param options.prefix - in front of every key.
@@ -34,104 +73,157 @@ export class RedisCompanies implements CompanyRepository {
     { prefix, changedAt = () => -Infinity }: { prefix: string; changedAt?: () => number },
   ) {
     this.#redis = redis;
-    this.#prefix = prefix;
+    this.#prefix = `${prefix}{companies}:`;
     this.#seed = seed;
     this.#changedAt = changedAt;
-    this.#lastSeen = new Map(seed.map((company) => [company.id, { company, at: -Infinity }]));
   }
 
-  async list(): Promise<readonly Company[]> {
-    const companies: Company[] = [];
-    for await (const company of this.rows()) companies.push(company);
-    return companies;
+  page(query: CompanyQuery): Promise<FoundCompanies> {
+    return this.#orLastSeen(JSON.stringify(query), async () => {
+      const matches = matcherOf(query.conditions);
+      const { ids, total } = matches ? await this.#search(query, matches) : await this.#slice(query);
+      return { items: await this.#readAll(ids), total };
+    });
   }
 
   async *rows(): AsyncGenerator<Company> {
-    const ids = await this.#ids().catch((error: unknown) => {
-      this.#assertCurrent([...this.#lastSeen.values()], error);
-      return undefined;
-    });
-    if (!ids) {
-      for (const { company } of this.#lastSeen.values()) yield company;
-      return;
-    }
-    for (let start = 0; start < ids.length; start += BATCH) {
-      const batch = await Promise.all(ids.slice(start, start + BATCH).map((id) => this.get(id)));
-      for (const company of batch) if (company) yield company;
-    }
+    for await (const ids of this.#batches('id', BATCH)) yield* await this.#readAll(ids);
   }
 
   get(id: number): Promise<Company | undefined> {
-    return this.#read(id).catch((error: unknown) => {
-      const seen = this.#lastSeen.get(id);
-      this.#assertCurrent(seen ? [seen] : [], error);
-      return seen?.company;
-    });
+    return this.#orLastSeen(String(id), () => this.#read(id));
   }
 
   async update(id: number, changes: CompanyChanges): Promise<Company | undefined> {
     if (!(await this.#read(id))) return undefined;
-    // Only what changes: of two updates of different fields at the same time, both stay.
-    await this.#redis.hset(this.#companyKey(id), changes);
+    await this.#write('update', [{ ...changes, id }]);
     return this.#read(id);
   }
 
-  /** @throws the error, unless Redis is away and no change is known that was made after these were seen. */
-  #assertCurrent(seen: readonly Seen[], error: unknown): void {
-    const changedAt = this.#changedAt();
-    if (!isRedisAway(error) || seen.some(({ at }) => at < changedAt)) throw error;
+  /** @throws the error of `read`, unless Redis is away and no change is known that was made after the last result. */
+  async #orLastSeen<T extends Seen['value']>(key: string, read: () => Promise<T>): Promise<T> {
+    const at = performance.now();
+    try {
+      const value = await read();
+      this.#lastSeen.set(key, { value, at });
+      return value;
+    } catch (error) {
+      const seen = this.#lastSeen.get(key);
+      if (!seen || !isRedisAway(error) || seen.at < this.#changedAt()) throw error;
+      return seen.value as T;
+    }
   }
 
-  async #read(id: number): Promise<Company | undefined> {
-    const company = await this.#fetch(id);
-    if (company) return company;
-    // An unknown id, or a Redis without its data. Read again in both cases: another process may just have written it.
-    if (!(await this.#redis.exists(this.#idsKey))) await this.#writeSeed();
-    return this.#fetch(id);
+  async #slice({ sort, offset, limit }: CompanyQuery): Promise<{ ids: number[]; total: number }> {
+    const read = () => Promise.all([this.#ids(sort, offset, limit), this.#redis.zcard(this.#indexKey('id'))]);
+    const [ids, total] = await this.#seeded(read, ([, total]) => total === 0);
+    return { ids, total };
+  }
+
+  async #search(
+    { sort, offset, limit }: CompanyQuery,
+    matches: (keys: Keys) => boolean,
+  ): Promise<{ ids: number[]; total: number }> {
+    const found: number[] = [];
+    for await (const ids of this.#batches(sort, SEARCH_BATCH)) {
+      const texts = await this.#redis.hmget(this.#keysKey, ...ids.map(keyOf));
+      found.push(...ids.filter((_id, at) => matches(JSON.parse(texts[at] ?? '{}') as Keys)));
+    }
+    return { ids: found.slice(offset, offset + limit), total: found.length };
+  }
+
+  async *#batches(sort: Sort, size: number): AsyncGenerator<number[]> {
+    let ids = await this.#seeded(
+      () => this.#ids(sort, 0, size),
+      ({ length }) => length === 0,
+    );
+    for (let offset = size; ids.length > 0; offset += size) {
+      yield ids;
+      ids = ids.length < size ? [] : await this.#ids(sort, offset, size);
+    }
+  }
+
+  async #ids(sort: Sort, offset: number, limit: number): Promise<number[]> {
+    const { field, isDescending } = splitSort(sort);
+    const range = [this.#indexKey(field), String(offset), String(offset + limit - 1)] as const;
+    const members = isDescending ? this.#redis.zrange(...range, 'REV') : this.#redis.zrange(...range);
+    return (await members).map((member) => Number(member.slice(member.lastIndexOf('\0') + 1)));
+  }
+
+  /** In this order, without those that are not whole. */
+  async #readAll(ids: readonly number[]): Promise<Company[]> {
+    const companies = await Promise.all(ids.map((id) => this.#fetch(id)));
+    return companies.filter((company) => company !== undefined);
+  }
+
+  #read(id: number): Promise<Company | undefined> {
+    return this.#seeded(
+      () => this.#fetch(id),
+      (company) => company === undefined,
+    );
   }
 
   async #fetch(id: number): Promise<Company | undefined> {
-    const at = performance.now();
-    const company = toCompany(await this.#redis.hgetall(this.#companyKey(id)).catch(noneIfWrongType));
-    if (company && at > (this.#lastSeen.get(id)?.at ?? -Infinity)) this.#lastSeen.set(id, { company, at });
-    return company;
+    return toCompany(await this.#redis.hgetall(this.#companyKey(id)).catch(noneIfWrongType));
   }
 
-  async #ids(): Promise<number[]> {
-    const ids = await this.#redis.smembers(this.#idsKey);
-    if (ids.length > 0) return ids.map(Number).sort((a, b) => a - b);
-    await this.#writeSeed();
-    return this.#seed.map(({ id }) => id);
-  }
-
-  /** Once at a time: the first requests after a start come together. */
-  #writeSeed(): Promise<void> {
-    this.#seeding ??= this.#writeMissing().finally(() => {
-      this.#seeding = undefined;
-    });
-    return this.#seeding;
-  }
-
-  async #writeMissing(): Promise<void> {
-    for (const company of this.#seed) {
-      const key = this.#companyKey(company.id);
-      const fields = Object.entries(company);
-      await Promise.all(fields.map(([field, value]) => this.#redis.hsetnx(key, field, value)));
+  /**
+   * What was asked for; where that is nothing, perhaps because Redis is without its data, once more after the seed was
+   * written, or another process has just written it.
+   */
+  async #seeded<T>(read: () => Promise<T>, isNothing: (found: T) => boolean): Promise<T> {
+    const found = await read();
+    if (!isNothing(found)) return found;
+    if (!(await this.#redis.exists(this.#indexKey('id')))) {
+      // Once at a time: the first requests after a start come together.
+      this.#seeding ??= this.#write('seed', this.#seed).finally(() => {
+        this.#seeding = undefined;
+      });
+      await this.#seeding;
     }
-    await this.#redis.sadd(this.#idsKey, ...this.#seed.map(({ id }) => id));
+    return read();
+  }
+
+  #write(
+    kind: 'seed' | 'update',
+    companies: readonly ({ readonly id: number } & CompanyChanges)[],
+  ): Promise<unknown> {
+    const keys = [
+      this.#keysKey,
+      ...SORT_FIELDS.map((field) => this.#indexKey(field)),
+      ...companies.map(({ id }) => this.#companyKey(id)),
+    ];
+    const rows = companies.map((company) => ({
+      id: keyOf(company.id),
+      // Text, because Lua writes a large number with an exponent.
+      values: Object.fromEntries(Object.entries(company).map(([field, value]) => [field, String(value)])),
+      keys: keysOf(company),
+    }));
+    return this.#redis.eval(
+      WRITE,
+      keys.length,
+      ...keys,
+      kind,
+      JSON.stringify(SORT_FIELDS),
+      JSON.stringify(rows),
+    );
   }
 
   #companyKey(id: number): string {
-    return `${this.#prefix}company:${id}`;
+    return `${this.#prefix}${id}`;
   }
 
-  get #idsKey(): string {
-    return `${this.#prefix}companies`;
+  #indexKey(field: string): string {
+    return `${this.#prefix}by:${field}`;
+  }
+
+  get #keysKey(): string {
+    return `${this.#prefix}keys`;
   }
 }
 
 interface Seen {
-  readonly company: Company;
+  readonly value: FoundCompanies | Company | undefined;
   /** `performance.now()` when reading it began. */
   readonly at: number;
 }

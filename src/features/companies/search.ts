@@ -2,11 +2,9 @@ import * as v from 'valibot';
 import { strictObject } from '../../platform/config/index.ts';
 import { HttpError } from '../../errors.ts';
 import type { Request, Response } from 'express';
-import type { Cache } from '../../platform/cache/index.ts';
-import type { Company } from './company.ts';
-import { filterCompanies } from './find.ts';
+import type { Cache, CacheOptions } from '../../platform/cache/index.ts';
 import { condition, integer } from './parameters.ts';
-import type { CompanyRepository } from './repository.ts';
+import type { CompanyQuery, CompanyRepository } from './repository.ts';
 
 /** Length first: what is parsed is small, so it can't be nested deep enough to hurt. */
 export const searchQuery = strictObject({
@@ -28,26 +26,18 @@ const searchParams = strictObject({
   limit: v.optional(integer(1, 100), 20),
 });
 
-/** All companies, from the cache. */
-export function cachedCompanies(repository: CompanyRepository, cache: Cache): Promise<readonly Company[]> {
-  return cache.wrap('companies', { ttl: 60, stale: 300, tags: ['companies'] }, () => repository.list());
-}
-
-/**
- * GET /search?params={"q":"air","foundedBefore":1950}
- *
- * Every search reads the same few companies, so they are cached, once, and not each of the countless responses.
- */
-export function search(repository: CompanyRepository, cache: Cache) {
+/** GET /search?params={"q":"air","foundedBefore":1950} */
+export function search(repository: CompanyRepository, cache: Cache, lifetime: CacheOptions) {
   return async (
     _req: Request,
     res: Response,
     { query: { params } }: { query: v.InferOutput<typeof searchQuery> },
   ) => {
     const { limit, ...conditions } = v.parse(searchParams, parseJson(params));
-    const companies = await cachedCompanies(repository, cache);
-    const found = filterCompanies(companies, conditions);
-    res.json({ items: found.slice(0, limit), total: found.length });
+    const query: CompanyQuery = { conditions, sort: 'id', offset: 0, limit };
+    // The log has a key up to its question mark.
+    const key = `search?${JSON.stringify(query)}`;
+    res.json(await cache.wrap(key, lifetime, () => repository.page(query)));
   };
 }
 

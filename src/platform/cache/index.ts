@@ -1,2 +1,2 @@
-export type { Cache } from './cache.ts';
+export type { Cache, CacheOptions } from './cache.ts';
 export { type Loader, responseCache } from './response-cache.ts';
