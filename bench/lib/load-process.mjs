@@ -1,10 +1,34 @@
 // The client process: gets a job from the harness, puts it on the server, and answers with what it saw.
 import { Connection } from './client.mjs';
+import { Pool } from './pool.mjs';
+import { newTally, resultOf, tallyInto } from './tally.mjs';
+
+/** By id. */
+const pools = new Map();
 
 process.on('message', async (job) => {
-  process.send(job.rate ? await openLoop(job) : await closedLoop(job));
+  process.send(await carryOut(job));
 });
 process.on('disconnect', () => process.exit());
+
+function carryOut(job) {
+  if (job.open) return openPool(job.open);
+  if (job.close) return closePool(job.close);
+  if (job.pool) return pools.get(job.pool).run(job);
+  return job.rate ? openLoop(job) : closedLoop(job);
+}
+
+function openPool(options) {
+  const pool = new Pool(options);
+  pools.set(options.id, pool);
+  return pool.open();
+}
+
+async function closePool(id) {
+  await pools.get(id).close();
+  pools.delete(id);
+  return {};
+}
 
 /** Each connection sends as soon as it is answered: the server is never idle, and never gets more than it takes. */
 async function closedLoop({ port, request, connections, milliseconds, requests = Infinity }) {
@@ -23,7 +47,7 @@ async function closedLoop({ port, request, connections, milliseconds, requests =
   const timer = setTimeout(stop, milliseconds);
   await Promise.all(all.map(({ done }) => done));
   clearTimeout(timer);
-  return result(seen, performance.now() - begun);
+  return resultOf(seen, performance.now() - begun);
 }
 
 /**
@@ -53,28 +77,5 @@ async function openLoop({ port, request, connections, milliseconds, rate }) {
   });
   all.forEach((connection) => connection.stop());
   await Promise.all(all.map(({ done }) => done));
-  return result(seen, performance.now() - begun);
-}
-
-function newTally() {
-  return { statuses: {}, errors: 0, unsent: 0, times: [] };
-}
-
-function tallyInto(seen, options) {
-  return {
-    ...options,
-    onResponse: (status, ms) => {
-      seen.statuses[status] = (seen.statuses[status] ?? 0) + 1;
-      // Refusals are meant to be quick: only what was served says how long one waits.
-      if (status < 300) seen.times.push(ms);
-    },
-    onError: () => seen.errors++,
-  };
-}
-
-function result({ statuses, errors, unsent, times }, milliseconds) {
-  const requests = Object.values(statuses).reduce((sum, count) => sum + count, 0);
-  times.sort((a, b) => a - b);
-  const quantile = (q) => times[Math.min(times.length - 1, Math.floor(q * times.length))];
-  return { requests, statuses, errors, unsent, milliseconds, p50: quantile(0.5), p99: quantile(0.99) };
+  return resultOf(seen, performance.now() - begun);
 }

@@ -14,10 +14,29 @@ export class Load {
    * @param job.request - the request's bytes, as text.
    * @param job.milliseconds - how long; or `job.requests`, how many.
    * @param job.rate - requests a second that do not wait for each other; unset: as many as the server takes.
+   * @param job.pool - the id of connections that are open already; then `milliseconds` is all that counts.
    */
-  async run({ connections = CONNECTIONS, milliseconds = 600_000, ...job }) {
-    this.#child.send({ connections, milliseconds, ...job });
-    const result = await new Promise((resolve, reject) => {
+  run({ connections = CONNECTIONS, milliseconds = 600_000, ...job }) {
+    return this.#ask({ connections, milliseconds, ...job });
+  }
+
+  /**
+   * Opens connections that stay open, for loads with this `pool`.
+   *
+   * @param options - those of `Pool`, and the `id` it gets.
+   * @returns what came of the requests that opened them.
+   */
+  openPool(options) {
+    return this.#ask({ open: options });
+  }
+
+  closePool(id) {
+    return this.#ask({ close: id });
+  }
+
+  #ask(job) {
+    this.#child.send(job);
+    return new Promise((resolve, reject) => {
       const died = () => reject(new Error('the client process has died'));
       this.#child.once('message', (message) => {
         this.#child.off('exit', died);
@@ -25,7 +44,6 @@ export class Load {
       });
       this.#child.once('exit', died);
     });
-    return result;
   }
 
   get pid() {

@@ -20,7 +20,7 @@ export async function warmUp(jobs, { load, warmUpMs, say }) {
 /** Asks a row for what it answers; `answers` are those of the rows before. */
 export async function prepare(row, server, answers) {
   const login = row.login && (await ask(server, row.login, headersOf()));
-  const cookie = login?.headers['set-cookie']?.map((one) => one.split(';', 1)[0]).join('; ');
+  const cookie = row.cookie ?? login?.headers['set-cookie']?.map((one) => one.split(';', 1)[0]).join('; ');
   if (login && !cookie) throw new Error(`${row.title}: no session was made (${login.status} ${login.body})`);
   const headers = headersOf({ cookie });
   // Twice: the first may fill a cache.
@@ -36,25 +36,33 @@ export async function prepare(row, server, answers) {
 /**
  * Puts a load on a server.
  *
+ * @param job.pool - the id of the connections it is to use, if not new ones.
+ * @param job.redis - whose CPU time counts too, by itself.
  * @param amount - `milliseconds` or `requests`.
  * @returns the CPU microseconds a request, and requests a second.
  */
-export async function run({ row, server, request }, load, amount) {
-  const before = await server.cpuMicros();
-  const result = await load.run({ port: server.port, request, ...amount });
-  const cpu = (await server.cpuMicros()) - before;
-  if (result.errors > 0 || result.statuses[200] !== result.requests) {
-    const seen = JSON.stringify({ ...result.statuses, errors: result.errors });
-    const why = result.statuses[503]
-      ? ': too busy to measure, it refuses requests. What else runs on this machine?'
-      : '';
-    throw new Error(`${row.title}: ${seen}${why}`);
-  }
+export async function run({ row, server, request, pool, redis }, load, amount) {
+  const cpuMicros = () => Promise.all([server.cpuMicros(), redis?.cpuMicros()]);
+  const [before, redisBefore] = await cpuMicros();
+  const result = await load.run({ port: server.port, request, pool, ...amount });
+  const [after, redisAfter] = await cpuMicros();
+  assertAllServed(row, result);
   server.expectLines(row.logged, result.requests);
   return {
-    micros: cpu / result.requests,
+    micros: (after - before) / result.requests,
+    ...(redis && { redisMicros: (redisAfter - redisBefore) / result.requests }),
     perSecond: (result.requests / result.milliseconds) * 1000,
   };
+}
+
+/** @throws when a request was lost, or had another response than 200. */
+export function assertAllServed({ title }, { requests, statuses, errors }) {
+  if (errors === 0 && statuses[200] === requests) return;
+  const seen = JSON.stringify({ ...statuses, errors });
+  const why = statuses[503]
+    ? ': too busy to measure, it refuses requests. What else runs on this machine?'
+    : '';
+  throw new Error(`${title}: ${seen}${why}`);
 }
 
 /** Stops servers before the run ends, and counts the lines they wrote. */

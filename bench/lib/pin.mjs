@@ -10,11 +10,12 @@ const exec = promisify(execFile);
  * have for themselves runs where there is room.
  *
  * @param servers - as `ServerProcess`; they must have answered before, as threads that are made later are bound as well.
+ * @param others - pids of what works for them, and is to be beside the client.
  */
-export async function pin(servers, load) {
+export async function pin(servers, load, others = []) {
   const cores = await usableCores();
   // The first and the last: no two halves of one core, however the machine counts them.
-  await bind(load.pid, cores.at(0));
+  for (const pid of [load.pid, ...others]) await bind(pid, cores.at(0));
   for (const server of servers) for (const pid of await server.pids()) await bind(pid, cores.at(-1));
 }
 

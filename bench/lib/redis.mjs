@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endsWithThis } from './leftovers.mjs';
 import { findProgram } from './needs.mjs';
-import { accepts, freePort } from './server-process.mjs';
+import { accepts, cpuMicrosOf, freePort } from './server-process.mjs';
 
 /** A redis-server of the benchmark's own, without persistence. */
 export async function startRedis(directory) {
@@ -24,7 +24,14 @@ export async function startRedis(directory) {
   let failure;
   child.on('error', (error) => (failure = error));
   for (let attempt = 0; attempt < 200 && !failure; attempt++) {
-    if (await accepts(port)) return { url: `redis://127.0.0.1:${port}`, stop: () => stop(child) };
+    if (await accepts(port)) {
+      return {
+        url: `redis://127.0.0.1:${port}`,
+        pid: child.pid,
+        cpuMicros: () => cpuMicrosOf(child.pid),
+        stop: () => stop(child),
+      };
+    }
     await sleep(25);
   }
   throw new Error('redis-server did not answer', { cause: failure });

@@ -167,7 +167,7 @@ export async function accepts(port) {
 }
 
 /** The time each thread was on a CPU, as the scheduler counts it: in nanoseconds, where /proc's other times are in ticks of 10 ms. */
-async function cpuMicrosOf(pid) {
+export async function cpuMicrosOf(pid) {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   const times = threads.map(async (thread) => {
     const schedstat = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0');
