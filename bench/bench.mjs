@@ -2,12 +2,14 @@
 // came out; npm run bench -- --help, what can be asked for.
 import { writeFile } from 'node:fs/promises';
 import { chart } from './lib/chart.mjs';
+import { scalesChart } from './lib/chart-scale.mjs';
 import { measureCluster } from './lib/cluster.mjs';
 import { help } from './lib/help.mjs';
 import { measureLayer } from './lib/measure-layers.mjs';
 import { installPeers } from './lib/install-peers.mjs';
 import { measurePeers } from './lib/measure-peers.mjs';
 import { measureRows } from './lib/measure-rows.mjs';
+import { measureScale } from './lib/measure-scale.mjs';
 import { end } from './lib/measure.mjs';
 import { measureMicroCache } from './lib/nginx.mjs';
 import { measureOperations } from './lib/operations.mjs';
@@ -19,14 +21,17 @@ import { plan } from './lib/plan.mjs';
 import { Refusal } from './lib/refusal.mjs';
 import { layersTable, summarizeLayers } from './lib/report-layers.mjs';
 import { peersTable, summarizePeers } from './lib/report-peers.mjs';
+import { scalesTable, summarizeScales } from './lib/report-scale.mjs';
 import { summarize, table } from './lib/report.mjs';
 import { run } from './lib/run.mjs';
+import { planScales } from './lib/scale.mjs';
 import { measureMemory, measureStart } from './lib/start-and-memory.mjs';
 
 const KINDS = {
-  rows: [benchRows, table],
+  rows: [benchRows, table, chart],
   layers: [benchLayers, layersTable],
   peers: [benchPeers, peersTable],
+  scale: [benchScale, scalesTable, scalesChart],
 };
 
 try {
@@ -42,9 +47,9 @@ async function main(options) {
     console.log(help());
     return;
   }
-  const [bench, print] = KINDS[options.kind];
+  const [bench, print, draw] = KINDS[options.kind];
   const summary = await bench(options);
-  if (options.svg) await writeFile(options.svg, chart(summary));
+  if (options.svg) await writeFile(options.svg, draw(summary));
   console.log(options.json ? JSON.stringify(summary, null, 2) : print(summary));
 }
 
@@ -87,4 +92,16 @@ async function benchPeers(options) {
   return run({ packages: ['redis-server'], options }, async (bench) =>
     summarizePeers(await measurePeers(wanted, bench), options),
   );
+}
+
+async function benchScale(options) {
+  const scales = planScales(options);
+  const connections = Math.max(
+    ...scales.filter(({ id }) => id === 'connections').flatMap(({ sizes }) => sizes),
+  );
+  return run({ packages: ['redis-server'], openFiles: connections, options }, async (bench) => {
+    const measured = [];
+    for (const scale of scales) measured.push({ scale, sizes: await measureScale(scale, bench) });
+    return summarizeScales(measured, options);
+  });
 }

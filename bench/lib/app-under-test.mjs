@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -25,9 +25,13 @@ export async function installApp(directory) {
 }
 
 async function addFeature(features) {
-  const source = await readFile(join(ROOT, 'bench/servers/feature.mjs'), 'utf8');
   await mkdir(join(features, 'bench'));
-  await writeFile(join(features, 'bench/index.js'), source.replaceAll('BENCH/', HERE));
+  const servers = join(ROOT, 'bench/servers');
+  const files = (await readdir(servers)).filter((file) => file.startsWith('feature'));
+  for (const file of files) {
+    const source = await readFile(join(servers, file), 'utf8');
+    await writeFile(join(features, 'bench', file), source.replaceAll('BENCH/', HERE));
+  }
   const contents = await readFile(join(features, 'index.js'), 'utf8');
   const { line } = ADD_YOURS_HERE.exec(contents)?.groups ?? {};
   if (!line) throw new Error('src/features/index.ts does not say where to add a feature');
@@ -35,5 +39,5 @@ async function addFeature(features) {
     ADD_YOURS_HERE,
     line.replace('/api/orders', '/bench').replace('orders', 'bench'),
   );
-  await writeFile(join(features, 'index.js'), `import { bench } from './bench/index.js';\n${mounted}`);
+  await writeFile(join(features, 'index.js'), `import { bench } from './bench/feature.mjs';\n${mounted}`);
 }

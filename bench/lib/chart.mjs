@@ -16,21 +16,27 @@ export function chart({ machine, rows }) {
   const height = 56 + rows.length * (bar + gap);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="13">
   <title>CPU time a request, and bare Express's as a share of it</title>
-  <style>text { fill: #24292f } @media (prefers-color-scheme: dark) { text { fill: #d0d7de } }</style>
+  <style>${TEXT_STYLE}</style>
   <text x="8" y="24" font-size="15">CPU µs a request · ratio to bare Express (${escape(machine)})</text>
   ${bars.join('\n  ')}
 </svg>
 `;
 }
 
+/** For light and dark pages. */
+export const TEXT_STYLE =
+  'text { fill: #24292f } @media (prefers-color-scheme: dark) { text { fill: #d0d7de } }';
+
+export const COLORS = { usual: '#d1682b', bare: '#8c959f', own: '#2b8a5e' };
+
 /** Longer bars are cut, or the short ones could not be told apart. */
 const CUT_MICROS = 400;
 
 function color(id) {
-  if (id.startsWith('usual')) return '#d1682b';
-  return id === 'node' || id.startsWith('bare') ? '#8c959f' : '#2b8a5e';
+  if (id.startsWith('usual')) return COLORS.usual;
+  return id === 'node' || id.startsWith('bare') ? COLORS.bare : COLORS.own;
 }
 
-function escape(text) {
+export function escape(text) {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }

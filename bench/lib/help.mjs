@@ -5,6 +5,7 @@ import { peers } from './peers.mjs';
 import { plan } from './plan.mjs';
 import { planLayers } from './plan-layers.mjs';
 import { rows } from './rows.mjs';
+import { scales } from './scale.mjs';
 
 /** What --help prints. */
 export function help() {
@@ -34,12 +35,20 @@ export function help() {
       'Peers',
       peers.map(({ id, title }) => [id, title]),
     ),
+    ...list(
+      'Scales (redis-server)',
+      scales.map(({ id, title, sizes }) => [id, `${title}: ${sizes.map(inEnglish).join(' · ')}`]),
+    ),
     'NODE_BINARY=/path/to/node is the Node that the servers run on; unset, it is the one that npm runs on.',
     '',
     'It needs Linux and two cores with nothing else to do; what needs a program besides says so above.',
-    'It takes seven minutes, twelve with --layers; with --quick one, or five with --layers. It ends with 2 where it was asked for',
-    'what there is not, or a program is missing.',
+    'It takes seven minutes, twelve with --layers, ten with --scale; with --quick one, or five with --layers or --scale. It ends with 2',
+    'where it was asked for what there is not, or a program is missing.',
   ].join('\n');
+}
+
+function inEnglish(number) {
+  return number.toLocaleString('en-US');
 }
 
 function one(id) {

@@ -30,6 +30,18 @@ export function assertCanRun(packages) {
   assertNodeRuns();
 }
 
+/** What a process has open beside its connections, and to spare. */
+const OTHER_FILES = 500;
+
+/** @throws {Refusal} when no process may have as many connections open. Node itself goes up to the hard limit. */
+export function assertCanOpen(connections) {
+  const limit = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))[1];
+  if (limit === 'unlimited' || connections + OTHER_FILES <= Number(limit)) return;
+  throw new Refusal(
+    `needs ${connections + OTHER_FILES} open files per process, and the limit is ${limit}: raise it (ulimit -Hn), or use --quick`,
+  );
+}
+
 function countsCpuTime() {
   try {
     return !readFileSync('/proc/self/schedstat', 'utf8').startsWith('0 ');

@@ -1,6 +1,6 @@
 export interface BenchOptions {
   readonly help: boolean;
-  readonly kind: 'rows' | 'layers' | 'peers';
+  readonly kind: 'rows' | 'layers' | 'peers' | 'scale';
   readonly quick: boolean;
   readonly json: boolean;
   readonly svg: string | undefined;

@@ -4,23 +4,27 @@ import { layers } from './layers.mjs';
 import { peers } from './peers.mjs';
 import { Refusal } from './refusal.mjs';
 import { rows } from './rows.mjs';
+import { scales } from './scale.mjs';
 
 /** What --help says of each option; `value`: what its value is called. */
 export const OPTIONS = {
   layers: { what: 'what each layer of the stack costs, instead of the rows and extras' },
   peers: { what: 'this template beside other frameworks, instead of the rows and extras; installs them' },
+  scale: {
+    what: 'what a request costs as connections, routes and data grow, instead of the rows and extras',
+  },
   only: {
     value: 'IDS',
-    what: 'with commas: these rows and extras (with --layers or --peers: of these), and what they are compared to',
+    what: 'with commas: these rows and extras (with --layers, --peers or --scale: of these), and what they are compared to',
   },
   rounds: { value: 'N', what: 'how many times each is measured, 1 to 100; 7 if not said' },
   seconds: {
     value: 'S',
     what: 'how long each time, 0.1 to 60; 1 if not said',
   },
-  quick: { what: 'for a look while one works: 2 rounds of 0.4 s, and no extras' },
+  quick: { what: 'for a look while one works: 2 rounds of 0.4 s, no extras, and --scale up to 1,000' },
   json: { what: 'JSON for programs instead of tables' },
-  svg: { value: 'FILE', what: 'also writes the rows as a chart' },
+  svg: { value: 'FILE', what: 'also writes the rows as a chart, or with --scale a chart of each' },
   help: { what: 'this' },
 };
 
@@ -35,7 +39,7 @@ export function readOptions(args) {
   const values = parse(args);
   const { help = false, quick = false, json = false, svg } = values;
   const kind = kindOf(values);
-  if (kind !== 'rows' && svg) throw new Refusal(`--svg draws the rows: leave out --svg or --${kind}`);
+  if (svg && !DRAWN.has(kind)) throw new Refusal(`--svg draws rows and scales: leave out --svg or --${kind}`);
   const only = readIds(values.only, kind);
   const extras = Object.keys(EXTRAS).filter((id) => (only ? only.has(id) : !quick));
   return {
@@ -70,11 +74,14 @@ function assertKnown({ kind, name, rawName, value }) {
   if (!wanted && value !== undefined) throw new Refusal(`${rawName} takes no value: leave out "=${value}"`);
 }
 
-/** What is measured: `rows`, `layers` or `peers`. */
-function kindOf({ layers: byLayer, peers: byPeer }) {
-  if (byLayer && byPeer) throw new Refusal('--layers and --peers are two runs: leave out one');
-  if (byLayer) return 'layers';
-  return byPeer ? 'peers' : 'rows';
+/** Those of which there are charts. */
+const DRAWN = new Set(['rows', 'scale']);
+
+/** What is measured: `rows`, `layers`, `peers` or `scale`. */
+function kindOf(values) {
+  const [kind, other] = ['layers', 'peers', 'scale'].filter((one) => values[one]);
+  if (other) throw new Refusal(`--${kind} and --${other} are two runs: leave out one`);
+  return kind ?? 'rows';
 }
 
 /** The ids that --only takes. */
@@ -82,7 +89,11 @@ const KNOWN = {
   rows: [...rows.map(({ id }) => id), ...Object.keys(EXTRAS)],
   layers: layers.map(({ id }) => id),
   peers: peers.map(({ id }) => id),
+  scale: scales.map(({ id }) => id),
 };
+
+/** What they are called. */
+const NAMES = { ...Object.fromEntries(Object.keys(KNOWN).map((kind) => [kind, kind])), scale: 'scales' };
 
 function readIds(text, kind) {
   if (text === undefined) return undefined;
@@ -90,7 +101,8 @@ function readIds(text, kind) {
   const unknown = ids.find((id) => !KNOWN[kind].includes(id));
   if (unknown === undefined) return new Set(ids);
   const other = Object.keys(KNOWN).find((one) => KNOWN[one].includes(unknown));
-  if (other) throw new Refusal(`--only: "${unknown}" is one of the ${other}: ${howToGet(other, kind)}`);
+  if (other)
+    throw new Refusal(`--only: "${unknown}" is one of the ${NAMES[other]}: ${howToGet(other, kind)}`);
   throw new Refusal(`--only: there is no "${unknown}", but ${KNOWN[kind].join(', ')}`);
 }
 

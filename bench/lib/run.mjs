@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { installApp } from './app-under-test.mjs';
 import { temporaryDirectory } from './leftovers.mjs';
 import { Load } from './load.mjs';
-import { assertCanRun } from './needs.mjs';
+import { assertCanOpen, assertCanRun } from './needs.mjs';
 import { startRedis } from './redis.mjs';
 import { servers } from './servers.mjs';
 
@@ -11,12 +11,14 @@ import { servers } from './servers.mjs';
  * Prepares a measurement, lets it run, and cleans up.
  *
  * @param packages - what it needs.
+ * @param openFiles - how many connections a process has open.
  * @param measure - given all it works with; what it leaves in `running` when it fails is stopped.
  * @returns what `measure` does.
  * @throws {Refusal} when something it needs is missing.
  */
-export async function run({ packages, options }, measure) {
+export async function run({ packages, openFiles = 0, options }, measure) {
   assertCanRun(packages);
+  assertCanOpen(openFiles);
   const directory = await temporaryDirectory('bench');
   const running = {};
   const load = new Load();
@@ -26,7 +28,7 @@ export async function run({ packages, options }, measure) {
     if (packages.includes('redis-server')) redis = await startRedis(directory);
     const app = await installApp(join(directory, 'app'));
     const start = servers({ app, directory, redisUrl: redis?.url });
-    result = await measure({ start, running, context: { ...options, load, directory, say } });
+    result = await measure({ start, running, context: { ...options, load, directory, app, say } });
     say('');
   } finally {
     load.stop();

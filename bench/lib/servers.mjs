@@ -70,6 +70,14 @@ export function servers({ app, directory, redisUrl }) {
       });
       return Object.assign(server, { adminPort });
     },
+    scaled: ({ name, redisUrl: url = redisUrl, env }) => {
+      const template = { ...appOptions({ app, directory }), name };
+      return ServerProcess.start({
+        ...template,
+        env: { ...appEnv(url), COMPRESSION: 'off', TRUST_PROXY: 'loopback', ...env },
+      });
+    },
+    bareRoutes: (options) => ServerProcess.start(plain('bare-routes', options)),
     unprotected: () =>
       ServerProcess.start(template('this-unprotected', { MAX_LOOP_DELAY_MS: '0', MAX_IN_FLIGHT: '0' })),
   };
@@ -82,7 +90,7 @@ export function appOptions({ app, directory }) {
 
 export const OPERATIONS_TOKEN = randomBytes(32).toString('hex');
 
-const SESSION_SECRETS = randomBytes(48).toString('base64');
+export const SESSION_SECRETS = randomBytes(48).toString('base64');
 
 export function appEnv(redisUrl) {
   return {

@@ -4,6 +4,8 @@ import { Router } from 'express';
 import { hello, list, work } from 'BENCH/payloads.mjs';
 import { route } from '../../platform/http/route.js';
 import { sessionOf } from '../../platform/sessions/session.js';
+import { addCompanies } from './feature-companies.mjs';
+import { addScales } from './feature-scale.mjs';
 
 /** Some 3 ms. */
 const WORK_STEPS = 400_000;
@@ -47,5 +49,7 @@ export function bench(toolkit) {
       res.json(work(WORK_STEPS));
     },
   });
+  addScales(router, toolkit);
+  addCompanies(router, toolkit);
   return router;
 }

@@ -23,13 +23,23 @@ test('--quick is shorter, and what is said of rounds and seconds wins over it', 
   expect(options).toMatchObject({ rounds: 3, milliseconds: 200, warmUpMs: 400 });
 });
 
-test('--only takes rows and extras, layers with --layers, or peers with --peers', () => {
+test('--only takes rows and extras, layers with --layers, peers with --peers, or scales with --scale', () => {
   expect(readOptions(['--only=list,start']).only).toEqual(new Set(['list', 'start']));
   expect([...readOptions(['--only=list,start']).extras]).toEqual(['start']);
   expect(readOptions(['--layers', '--only=access-log']).only).toEqual(new Set(['access-log']));
   expect(readOptions(['--layers']).extras.size).toBe(0);
   expect(readOptions(['--peers', '--only=koa'])).toMatchObject({ kind: 'peers', only: new Set(['koa']) });
   expect(readOptions(['--peers']).extras.size).toBe(0);
+  expect(readOptions(['--scale', '--only=routes'])).toMatchObject({
+    kind: 'scale',
+    only: new Set(['routes']),
+  });
+  expect(readOptions(['--scale']).extras.size).toBe(0);
+});
+
+test('--svg takes a file for rows and for scales', () => {
+  expect(readOptions(['--svg=rows.svg']).svg).toBe('rows.svg');
+  expect(readOptions(['--scale', '--svg=scales.svg']).svg).toBe('scales.svg');
 });
 
 describe('what there is not is refused in one line that tells how to fix it:', () => {
@@ -45,7 +55,10 @@ describe('what there is not is refused in one line that tells how to fix it:', (
     [['--only=koa'], '"koa" is one of the peers: add --peers'],
     [['--layers', '--only=proxied'], '"proxied" is one of the rows: leave out --layers'],
     [['--peers', '--only=start'], '"start" is one of the rows: leave out --peers'],
+    [['--only=routes'], '"routes" is one of the scales: add --scale'],
+    [['--scale', '--only=list'], '"list" is one of the rows: leave out --scale'],
     [['--peers', '--layers'], '--layers and --peers are two runs'],
+    [['--scale', '--peers'], '--peers and --scale are two runs'],
     [['--peers', '--svg=rows.svg'], 'leave out --svg or --peers'],
     [['--layers', '--svg=rows.svg'], 'leave out --svg or --layers'],
     [['--seconds=0'], '--seconds must be a number from 0.1 to 60, not "0"'],

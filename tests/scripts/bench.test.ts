@@ -45,6 +45,12 @@ async function benchInPeace(args: string[]) {
  */
 const BROKEN: Readonly<Record<string, number>> = { proxied: 0.14, session: 0.055, list: 0.07 };
 
+interface Size {
+  readonly size: number;
+  readonly ratio: number;
+  readonly rssMib: number;
+}
+
 describeWithRedisServer('npm run bench', () => {
   test('measures rows beside bare Express, and none costs what only a broken path does', async () => {
     const only = Object.keys(BROKEN).join();
@@ -77,11 +83,40 @@ describeWithRedisServer('npm run bench', () => {
     });
   }, 300_000);
 
-  test.each(['SIGTERM', 'SIGINT'] as const)(
-    'leaves nothing behind when a %s cuts it short',
-    async (signal) => {
+  test('measures the same request with more connections and sessions, and none costs what only a broken path does', async () => {
+    const args = [
+      '--scale',
+      '--quick',
+      '--only=connections,sessions',
+      '--rounds=1',
+      '--seconds=0.3',
+      '--json',
+    ];
+    const { out, err, code } = await benchInPeace(args);
+    expect({ err, code }).toEqual({ err: '', code: 0 });
+    const { scales } = JSON.parse(out) as { scales: { sizes: Size[] }[] };
+    expect(scales.map(({ sizes }) => sizes.map(({ size }) => size))).toEqual([
+      [1, 10, 100, 1000],
+      [1, 1000],
+    ]);
+    // Both sides take turns on one core, as above.
+    for (const { size, ratio, rssMib } of scales.flatMap(({ sizes }) => sizes)) {
+      expect([size, ratio > 0 && ratio < 5]).toEqual([size, true]);
+      expect(rssMib).toBeGreaterThan(0);
+    }
+  }, 180_000);
+
+  test.each([
+    // Redis, the client and the first server.
+    ['SIGTERM', 3, ['--only=proxied']],
+    ['SIGINT', 3, ['--only=proxied']],
+    // The client, a Redis for all, and a Redis and a server for each of two sizes.
+    ['SIGINT', 6, ['--scale', '--only=sessions']],
+  ] as const)(
+    'leaves nothing behind when a %s cuts it short that has %d processes: %j',
+    async (signal, processes, only) => {
       const folder = await mkdtemp(join(tmpdir(), 'bench-test-'));
-      const args = [BENCH, '--only=proxied', '--seconds=60'];
+      const args = [BENCH, ...only, '--seconds=60'];
       const child = spawn(process.execPath, args, {
         env: { PATH: process.env.PATH, TMPDIR: folder },
         stdio: 'ignore',
@@ -89,10 +124,9 @@ describeWithRedisServer('npm run bench', () => {
       const ended = once(child, 'exit');
       let pids: number[] = [];
       try {
-        // At least Redis, the client and the first server.
         await until(async () => {
           pids = await childrenOf(child.pid ?? 0);
-          return pids.length >= 3;
+          return pids.length >= processes;
         }, 30_000);
       } finally {
         child.kill(signal);
@@ -127,7 +161,15 @@ describe('npm run bench', () => {
   test('--help lists the options', async () => {
     const { out, err, code } = await bench(['--help']);
     expect({ err, code }).toEqual({ err: '', code: 0 });
-    for (const name of ['--only=IDS', 'proxied', 'overload', 'access-log', 'NODE_BINARY', 'nginx']) {
+    for (const name of [
+      '--only=IDS',
+      'proxied',
+      'overload',
+      'access-log',
+      'NODE_BINARY',
+      'nginx',
+      'cache-keys',
+    ]) {
       expect(out).toContain(name);
     }
   });

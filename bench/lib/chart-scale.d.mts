@@ -1,0 +1,3 @@
+import type { Scales } from './report-scale.mjs';
+
+export function scalesChart(summary: Scales): string;
