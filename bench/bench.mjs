@@ -2,6 +2,7 @@
 // came out; npm run bench -- --help, what can be asked for.
 import { writeFile } from 'node:fs/promises';
 import { chart } from './lib/chart.mjs';
+import { peersChart } from './lib/chart-peers.mjs';
 import { scalesChart } from './lib/chart-scale.mjs';
 import { measureCluster } from './lib/cluster.mjs';
 import { help } from './lib/help.mjs';
@@ -30,7 +31,7 @@ import { measureMemory, measureStart } from './lib/start-and-memory.mjs';
 const KINDS = {
   rows: [benchRows, table, chart],
   layers: [benchLayers, layersTable],
-  peers: [benchPeers, peersTable],
+  peers: [benchPeers, peersTable, peersChart],
   scale: [benchScale, scalesTable, scalesChart],
 };
 

@@ -24,7 +24,7 @@ export const OPTIONS = {
   },
   quick: { what: 'for a look while one works: 2 rounds of 0.4 s, no extras, and --scale up to 1,000' },
   json: { what: 'JSON for programs instead of tables' },
-  svg: { value: 'FILE', what: 'also writes the rows as a chart, or with --scale a chart of each' },
+  svg: { value: 'FILE', what: 'also writes a chart: of the rows, the peers, or of each scale' },
   help: { what: 'this' },
 };
 
@@ -39,7 +39,7 @@ export function readOptions(args) {
   const values = parse(args);
   const { help = false, quick = false, json = false, svg } = values;
   const kind = kindOf(values);
-  if (svg && !DRAWN.has(kind)) throw new Refusal(`--svg draws rows and scales: leave out --svg or --${kind}`);
+  if (svg && kind === 'layers') throw new Refusal('--svg draws no layers: leave out --svg or --layers');
   const only = readIds(values.only, kind);
   const extras = Object.keys(EXTRAS).filter((id) => (only ? only.has(id) : !quick));
   return {
@@ -73,9 +73,6 @@ function assertKnown({ kind, name, rawName, value }) {
   if (wanted && !value) throw new Refusal(`${rawName} needs a value, ${rawName}=${wanted}: ${HELP}`);
   if (!wanted && value !== undefined) throw new Refusal(`${rawName} takes no value: leave out "=${value}"`);
 }
-
-/** Those of which there are charts. */
-const DRAWN = new Set(['rows', 'scale']);
 
 /** What is measured: `rows`, `layers`, `peers` or `scale`. */
 function kindOf(values) {

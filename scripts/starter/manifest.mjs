@@ -856,7 +856,7 @@ const REST = [
     name: 'bench',
     about: 'the benchmark, which measures the cache of nginx too',
     needs: ['nginx'],
-    delete: ['bench/', 'tests/scripts/bench*.test.ts', 'docs/performance.md', 'docs/performance.svg'],
+    delete: ['bench/', 'tests/scripts/bench*.test.ts', 'docs/performance.md', 'docs/performance*.svg'],
     scripts: ['bench', 'soak'],
     edits: [
       { file: 'README.md', rows: ['`bench/`'] },

@@ -37,7 +37,8 @@ test('--only takes rows and extras, layers with --layers, peers with --peers, or
   expect(readOptions(['--scale']).extras.size).toBe(0);
 });
 
-test('--svg takes a file for rows and for scales', () => {
+test('--svg takes a file for rows, for peers and for scales', () => {
+  expect(readOptions(['--peers', '--svg=peers.svg']).svg).toBe('peers.svg');
   expect(readOptions(['--svg=rows.svg']).svg).toBe('rows.svg');
   expect(readOptions(['--scale', '--svg=scales.svg']).svg).toBe('scales.svg');
 });
@@ -59,7 +60,6 @@ describe('what there is not is refused in one line that tells how to fix it:', (
     [['--scale', '--only=list'], '"list" is one of the rows: leave out --scale'],
     [['--peers', '--layers'], '--layers and --peers are two runs'],
     [['--scale', '--peers'], '--peers and --scale are two runs'],
-    [['--peers', '--svg=rows.svg'], 'leave out --svg or --peers'],
     [['--layers', '--svg=rows.svg'], 'leave out --svg or --layers'],
     [['--seconds=0'], '--seconds must be a number from 0.1 to 60, not "0"'],
     [['--seconds=1e9'], '--seconds must be a number from 0.1 to 60, not "1e9"'],
