@@ -208,14 +208,18 @@ describeWithRedisServer('companies while Redis is away', () => {
     }
   });
 
-  test('are unavailable to a process that has seen none', async () => {
+  test('come from the seed where this process has seen none and knows no change, but not as an export', async () => {
     await redis.kill();
     const client = createRedisClient(parseRedisUrl(redis.url));
     client.on('error', () => undefined);
     clients.push(client);
-    const companies = new RedisCompanies(client, seed, { prefix });
-    const failed: unknown = await list(companies).catch((error: unknown) => error);
-    expect(normalizeError(failed).code).toBe('STORE_UNAVAILABLE');
+    let changedAt = -Infinity;
+    const companies = new RedisCompanies(client, seed, { prefix, changedAt: () => changedAt });
+    expect(await list(companies)).toEqual(seed);
+    expect(await companies.get(58)).toEqual(seed[57]);
+    await expect(companies.rows().next()).rejects.toThrow();
+    changedAt = performance.now();
+    await expect(list(companies)).rejects.toThrow();
   });
 
   test('cost a list one time-out and no more when Redis hangs', async () => {

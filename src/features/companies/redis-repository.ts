@@ -3,7 +3,12 @@ import * as v from 'valibot';
 import { isRedisAway, isWrongType, type RedisClient } from '../../platform/redis/index.ts';
 import { companySchema, type Company, type CompanyChanges } from './company.ts';
 import { keyOf, keysOf, matcherOf, SORT_FIELDS, splitSort, type Keys, type Sort } from './find.ts';
-import type { CompanyQuery, CompanyRepository, FoundCompanies } from './repository.ts';
+import {
+  MemoryCompanies,
+  type CompanyQuery,
+  type CompanyRepository,
+  type FoundCompanies,
+} from './repository.ts';
 
 /** How many companies are read at a time. */
 const BATCH = 50;
@@ -52,13 +57,14 @@ end`;
  * - A page costs the same whether there are a hundred companies or a hundred thousand. With conditions all keys are read,
  *   a batch at a time: where that takes too long, a database with an index takes the place of this class.
  * - The first read that finds no companies writes the seed.
- * - While Redis is away, reads return what this process saw last; but fail where it saw nothing, or where a change is
- *   known that it has not seen. Writes fail.
+ * - While Redis is away, reads return what this process saw last, or else the seed; but fail where a change is known that
+ *   it has not seen. Exports and writes fail.
  */
 export class RedisCompanies implements CompanyRepository {
   readonly #redis: RedisClient;
   readonly #prefix: string;
   readonly #seed: readonly Company[];
+  readonly #fallback: MemoryCompanies;
   readonly #lastSeen = new LRUCache<string, Seen>({ max: MAX_LAST_SEEN });
   readonly #changedAt: () => number;
   #seeding: Promise<unknown> | undefined;
@@ -75,15 +81,17 @@ export class RedisCompanies implements CompanyRepository {
     this.#redis = redis;
     this.#prefix = `${prefix}{companies}:`;
     this.#seed = seed;
+    this.#fallback = new MemoryCompanies(seed);
     this.#changedAt = changedAt;
   }
 
   page(query: CompanyQuery): Promise<FoundCompanies> {
-    return this.#orLastSeen(JSON.stringify(query), async () => {
+    const read = async () => {
       const matches = matcherOf(query.conditions);
       const { ids, total } = matches ? await this.#search(query, matches) : await this.#slice(query);
       return { items: await this.#readAll(ids), total };
-    });
+    };
+    return this.#orLastSeen(JSON.stringify(query), read, () => this.#fallback.page(query));
   }
 
   async *rows(): AsyncGenerator<Company> {
@@ -91,7 +99,11 @@ export class RedisCompanies implements CompanyRepository {
   }
 
   get(id: number): Promise<Company | undefined> {
-    return this.#orLastSeen(String(id), () => this.#read(id));
+    return this.#orLastSeen(
+      String(id),
+      () => this.#read(id),
+      () => this.#fallback.get(id),
+    );
   }
 
   async update(id: number, changes: CompanyChanges): Promise<Company | undefined> {
@@ -101,7 +113,11 @@ export class RedisCompanies implements CompanyRepository {
   }
 
   /** @throws the error of `read`, unless Redis is away and no change is known that was made after the last result. */
-  async #orLastSeen<T extends Seen['value']>(key: string, read: () => Promise<T>): Promise<T> {
+  async #orLastSeen<T extends Seen['value']>(
+    key: string,
+    read: () => Promise<T>,
+    fallBack: () => Promise<T>,
+  ): Promise<T> {
     const at = performance.now();
     try {
       const value = await read();
@@ -109,8 +125,8 @@ export class RedisCompanies implements CompanyRepository {
       return value;
     } catch (error) {
       const seen = this.#lastSeen.get(key);
-      if (!seen || !isRedisAway(error) || seen.at < this.#changedAt()) throw error;
-      return seen.value as T;
+      if (!isRedisAway(error) || (seen?.at ?? -Infinity) < this.#changedAt()) throw error;
+      return seen ? (seen.value as T) : fallBack();
     }
   }
 
