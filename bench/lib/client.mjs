@@ -32,6 +32,7 @@ export class Connection {
   constructor(options) {
     this.#options = options;
     this.done = new Promise((resolve) => (this.settle = resolve));
+    this.opened = new Promise((resolve) => (this.open = resolve));
     this.#open();
   }
 
@@ -58,6 +59,7 @@ export class Connection {
     this.#head = Buffer.alloc(0);
     const onread = { buffer: READ_BUFFER, callback: (size) => this.#read(READ_BUFFER.subarray(0, size)) };
     this.#socket = connect({ host: '127.0.0.1', port, noDelay: true, onread });
+    this.#socket.once('connect', this.open);
     this.#socket.on('error', () => undefined);
     this.#socket.on('close', () => this.#closed());
     if (!this.#options.idle) this.send();

@@ -49,8 +49,7 @@ export function extraRows({ start, memory, cluster, operations, microCache, over
       aim: 6,
     });
   }
-  for (const [name, title] of Object.entries(OVERLOAD))
-    if (overload) rows.push(overloadRow(title, overload[name]));
+  if (overload) rows.push(...overloadRows(overload));
   return rows;
 }
 
@@ -65,15 +64,34 @@ function shareRow(title, { ratio, error }) {
   return { title, value: `${ratio < 1 ? '' : '+'}${percent} % (± ${(100 * error).toFixed(1)})` };
 }
 
-const OVERLOAD = {
-  alone: '3 × too many requests: p99 of what is served',
-  unprotected: 'the same, nothing refused (limits off)',
-};
+/** With the limits of the app, which have bars to reach, and without. */
+function overloadRows({ alone, unprotected }) {
+  return [
+    {
+      title: '3 × too many requests: p99 of what is served',
+      value: waits(alone),
+      ratio: alone.p99,
+      most: 600,
+    },
+    {
+      title: 'the same: served, as a share of capacity',
+      value: goodput(alone),
+      ratio: (100 * alone.servedPerSecond) / alone.capacity,
+      least: 95,
+    },
+    {
+      title: 'the same, nothing refused (limits off)',
+      value: `${waits(unprotected)}; ${goodput(unprotected)}`,
+    },
+  ];
+}
 
-function overloadRow(title, { p50, p99, capacity, servedPerSecond, refusedPerSecond }) {
+function waits({ p50, p99 }) {
+  return `${p99?.toFixed(0)} ms (median ${p50?.toFixed(0)})`;
+}
+
+function goodput({ capacity, servedPerSecond, refusedPerSecond }) {
   const [served, refused] = [servedPerSecond, refusedPerSecond].map((rate) => rate.toFixed(0));
-  return {
-    title,
-    value: `${p99?.toFixed(0)} ms (median ${p50?.toFixed(0)}); ${served}/s of ${capacity.toFixed(0)} served, ${refused}/s refused`,
-  };
+  const percent = ((100 * servedPerSecond) / capacity).toFixed(0);
+  return `${percent} % (${served}/s of ${capacity.toFixed(0)}; ${refused}/s refused)`;
 }

@@ -1,6 +1,6 @@
 // The client process: gets a job from the harness, puts it on the server, and answers with what it saw.
 import { Connection } from './client.mjs';
-import { Pool } from './pool.mjs';
+import { OPENED_AT_A_TIME, Pool } from './pool.mjs';
 import { newTally, resultOf, tallyInto } from './tally.mjs';
 
 /** By id. */
@@ -57,7 +57,7 @@ async function closedLoop({ port, request, connections, milliseconds, requests =
 async function openLoop({ port, request, connections, milliseconds, rate }) {
   const seen = newTally();
   const options = { ...tallyInto(seen, { port, request: Buffer.from(request) }), idle: true };
-  const all = Array.from({ length: connections }, () => new Connection(options));
+  const all = await openAll(connections, options);
   const begun = performance.now();
   let due = 0;
   await new Promise((resolve) => {
@@ -78,4 +78,16 @@ async function openLoop({ port, request, connections, milliseconds, rate }) {
   all.forEach((connection) => connection.stop());
   await Promise.all(all.map(({ done }) => done));
   return resultOf(seen, performance.now() - begun);
+}
+
+/** Some at a time: a server's backlog has no room for thousands, and opening them is not what is measured. */
+async function openAll(count, options) {
+  const all = [];
+  while (all.length < count) {
+    const length = Math.min(OPENED_AT_A_TIME, count - all.length);
+    const some = Array.from({ length }, () => new Connection(options));
+    await Promise.all(some.map(({ opened }) => opened));
+    all.push(...some);
+  }
+  return all;
 }

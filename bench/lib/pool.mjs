@@ -2,7 +2,7 @@ import { Connection } from './client.mjs';
 import { newTally, resultOf, tallyInto } from './tally.mjs';
 
 /** Connections that are opened at a time: fewer than a server's backlog has room for. */
-const OPENED_AT_A_TIME = 32;
+export const OPENED_AT_A_TIME = 32;
 
 /** What opening them may take, in milliseconds. */
 const OPEN_MS = 60_000;
