@@ -2,17 +2,19 @@ import { COLORS, escape, TEXT_STYLE } from './chart.mjs';
 
 /** As wide as a small phone has room for. */
 const WIDTH = 380;
-const PANEL = { height: 150, top: 34, bottom: 24, left: 34, right: 34 };
+const HEAD = 60;
+const PANEL = { height: 118, top: 36, bottom: 24, left: 38, right: 38 };
 
 /** One panel per scale, one below the other: the CPU time per request as a multiple of the base's, by size. */
 export function scalesChart({ machine, scales }) {
-  const panels = scales.map((scale, i) => panel(scale, 44 + i * PANEL.height));
-  const height = 44 + scales.length * PANEL.height + 6;
+  const panels = scales.map((scale, i) => panel(scale, HEAD + i * PANEL.height));
+  const height = HEAD + scales.length * PANEL.height + 6;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">
   <title>CPU time per request as connections, routes, sessions, cached values and companies grow</title>
   <style>${TEXT_STYLE} .axis { stroke: #8c959f; stroke-opacity: 0.5 }</style>
   <text x="8" y="18" font-size="14">CPU time per request, as a multiple of the base</text>
-  <text x="8" y="34" font-size="9">${escape(machine)}</text>
+  <text x="8" y="35" font-size="10">dashed: no growth · grey: bare Express with as many routes</text>
+  <text x="8" y="50" font-size="9">${escape(machine)}</text>
   ${panels.join('\n  ')}
 </svg>
 `;
@@ -27,15 +29,16 @@ function panel({ title, sizes }, y) {
   const line = (values, color) => curve(values, { xOf, yOf, color });
   return [
     `<text x="8" y="${y + 14}" font-weight="600">${escape(title)}</text>`,
-    bare
-      ? `<text x="${WIDTH - 8}" y="${y + 28}" text-anchor="end" font-size="10">grey: bare Express</text>`
-      : '',
     axis(bottom),
     axis(yOf(1), ' stroke-dasharray="2 3"'),
     ...sizes.map(({ size }, i) => label(xOf(i), bottom + 15, size.toLocaleString('en-US'))),
     bare ? line(bare, COLORS.bare) : '',
     line(sizes, COLORS.own),
-    ...sizes.map(({ ratio }, i) => label(xOf(i), yOf(ratio) - 7, ratio.toFixed(2))),
+    ...sizes.map(({ ratio, bare: other }, i) => {
+      // Not where the other line is.
+      const below = other?.ratio > 1.1 * ratio;
+      return label(xOf(i), yOf(ratio) + (below ? 16 : -7), ratio.toFixed(2));
+    }),
   ]
     .filter(Boolean)
     .join('\n  ');

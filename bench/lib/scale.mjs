@@ -28,7 +28,7 @@ export const scales = [
   },
   {
     id: 'features',
-    title: 'routes, ten in each feature, the last of them',
+    title: 'routes, ten per feature, the last of them',
     what: 'routes, ten per feature',
     sizes: [10, 100, 1000],
     isBeside: true,
@@ -43,10 +43,10 @@ export const scales = [
   },
   {
     id: 'cache-keys',
-    title: 'cached values in Redis, more than the process may keep',
+    title: 'cached values in Redis (one: in memory)',
     what: 'cached values',
     sizes: [1, 10_000, 1_000_000],
-    // A single one comes from the memory of the process.
+    // A single one is in the memory of the process.
     base: 10_000,
     open: cacheKeys,
   },
