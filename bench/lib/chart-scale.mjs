@@ -10,7 +10,7 @@ export function scalesChart({ machine, scales }) {
   const panels = scales.map((scale, i) => panel(scale, HEAD + i * PANEL.height));
   const height = HEAD + scales.length * PANEL.height + 6;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">
-  <title>CPU time per request as connections, routes, sessions, cached values and companies grow</title>
+  <title>CPU time per request as connections, routes and data grow</title>
   <style>${TEXT_STYLE} .axis { stroke: #8c959f; stroke-opacity: 0.5 }</style>
   <text x="8" y="18" font-size="14">CPU time per request, as a multiple of the base</text>
   <text x="8" y="35" font-size="10">dashed: no growth · grey: bare Express with as many routes</text>

@@ -59,7 +59,7 @@ function redisMicrosOf(turns, name, all) {
 
 /** The columns of the table. What no scale has is left out. */
 const COLUMNS = {
-  'size of': ({ size, what }) => `${size.toLocaleString('en-US')} ${what}`,
+  'what grows': ({ size, what }) => `${what}: ${size.toLocaleString('en-US')}`,
   'CPU µs per request': ({ micros }) => micros.toFixed(1),
   'of the base': ({ ratio }) => ratio.toFixed(2),
   '±': ({ ratioError, isBase }) => (isBase ? '' : ratioError.toFixed(2)),

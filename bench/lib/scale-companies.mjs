@@ -6,11 +6,22 @@ import { headersOf, requestFor } from './load.mjs';
 
 const PAGE_SIZE = 20;
 
+export const companies = {
+  id: 'companies',
+  title: 'companies in Redis: a page of 20, not cached',
+  what: 'companies',
+  sizes: [100, 100_000],
+  open,
+};
+
+/** In front of the keys in Redis. */
+const PREFIX = 'bench:';
+
 /** Each page in turn, of those that the example has, without its cache of responses. */
-export async function companies(size, site) {
+async function open(size, site) {
   const redis = await site.redis();
   await writeCompanies(size, { redis, app: site.installed });
-  const server = await site.app({ redis });
+  const server = await site.app({ redis, env: { REDIS_KEY_PREFIX: PREFIX } });
   const pages = Array.from({ length: size / PAGE_SIZE }, (_, i) => i + 1);
   const paths = pages.map((page) => `/bench/companies?page=${page}&pageSize=${PAGE_SIZE}`);
   const path = paths.at(-1);
@@ -26,9 +37,6 @@ async function writeCompanies(size, { redis, app }) {
   const { RedisCompanies } = await import(file.href);
   await withClient(redis, (client) => new RedisCompanies(client, seedOf(size), { prefix: PREFIX }).get(1));
 }
-
-/** The default of REDIS_KEY_PREFIX. */
-const PREFIX = 'app:';
 
 function seedOf(size) {
   return Array.from({ length: size }, (_, i) => ({

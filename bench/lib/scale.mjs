@@ -50,13 +50,7 @@ export const scales = [
     base: 10_000,
     open: cacheKeys,
   },
-  {
-    id: 'companies',
-    title: 'companies in Redis: a page of 20, not cached',
-    what: 'companies',
-    sizes: [100, 100_000],
-    open: companies,
-  },
+  companies,
 ];
 
 /** The largest with --quick. */

@@ -43,7 +43,13 @@ const EXAMPLES = [
   {
     name: 'companies',
     about: 'the example with a paged list, a search, a CSV stream, files, and data in Redis',
-    delete: ['src/features/companies/', 'data/', 'tests/features/companies*.test.ts'],
+    delete: [
+      'src/features/companies/',
+      'data/',
+      'tests/features/companies*.test.ts',
+      'bench/lib/scale-companies.mjs',
+      'bench/servers/feature-companies.mjs',
+    ],
     packages: ['csv-stringify'],
     edits: [
       {
@@ -79,6 +85,14 @@ const EXAMPLES = [
       { file: 'tests/support/docs/snippets.ts', lines: ["'data',"] },
       ...without('tests/support/deploy/docker-project.ts', "'data/.env', "),
       ...without('bench/lib/app-under-test.mjs', "'data', "),
+      {
+        file: 'bench/lib/scale.mjs',
+        lines: ["import { companies } from './scale-companies.mjs';", 'companies,'],
+      },
+      {
+        file: 'bench/servers/feature.mjs',
+        lines: ["import { addCompanies } from './feature-companies.mjs';", 'addCompanies(router, toolkit);'],
+      },
       { file: 'tests/project/docs.test.ts', lines: ["'data',"] },
       {
         file: 'deploy/nginx/app/cache.conf',

@@ -48,7 +48,7 @@ describe('the report of --scale', () => {
       { size: 10, micros: 150, ratio: 1.5, ratioError: 0, redisMicros: 10, bare: { ratio: 1.5 } },
       { size: 100, micros: 300, ratio: 3, rssMib: 200, bare: { micros: 150 }, addedMicros: 150 },
     ]);
-    expect(scalesTable(summary)).toMatch(/^\| 100 routes \| +300\.0 \| +3\.00 \| 0\.00 \| +150\.0 \|/m);
+    expect(scalesTable(summary)).toMatch(/^\| routes: 100 \| +300\.0 \| +3\.00 \| 0\.00 \| +150\.0 \|/m);
   });
 
   test('has no column for what was not measured', () => {
