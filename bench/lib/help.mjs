@@ -36,7 +36,7 @@ export function help() {
       peers.map(({ id, title }) => [id, title]),
     ),
     ...list(
-      'Scales (redis-server)',
+      'Scales (redis-server, 600 MB of memory)',
       scales.map(({ id, title, sizes }) => [id, `${title}: ${sizes.map(inEnglish).join(' · ')}`]),
     ),
     'NODE_BINARY=/path/to/node is the Node that the servers run on; unset, it is the one that npm runs on.',
