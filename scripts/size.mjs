@@ -12,11 +12,11 @@ import { parseArgs } from 'node:util';
 const LIMITS = {
   yours: { lines: 700 },
   'features/todos': { lines: 73 },
-  platform: { lines: 12_410, code: 9_065 },
+  platform: { lines: 12_435, code: 9_077 },
   'platform/cache': { lines: 1_300 },
   'platform/config': { lines: 930 },
   'platform/doctor': { lines: 180 },
-  'platform/http': { lines: 2_170 },
+  'platform/http': { lines: 2_203 },
   'platform/jobs': { lines: 260 },
   'platform/lifecycle': { lines: 845 },
   'platform/observability': { lines: 1_250 },

@@ -7,7 +7,8 @@ import { features } from './features/index.ts';
 import { jobs } from './jobs/index.ts';
 import {
   accessLog,
-  compress,
+  compressed,
+  compressRoutes,
   cors,
   createRateLimiter,
   errorHandler,
@@ -66,14 +67,14 @@ export async function createApp(parts: AppParts<Config>, yours = content): Promi
     ),
   );
   if (config.CORS_ORIGINS.length > 0) app.use(cors({ origins: config.CORS_ORIGINS }));
-  if (config.COMPRESSION) app.use(compress());
+  if (config.COMPRESSION) app.use(compressRoutes());
   const tools = toolkit(parts, (name) => files.url(name));
   // A feature may have something to open first.
   const opened = await Promise.resolve(yours.features(recordMounts(app), tools));
   for (const job of yours.jobs(tools, opened)) parts.addJob(job);
   if (config.API_DOCS) app.use(apiDocs(app, docsOptions(tools)));
   // Behind the features: a look into the file system for each of their requests would cost more than they do.
-  app.use(files.handler);
+  app.use(compressed, files.handler);
   app.use(notFound());
   app.use(errorHandler({ exposeErrors: config.NODE_ENV === 'development' }));
   return app;

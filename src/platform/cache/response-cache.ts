@@ -84,10 +84,11 @@ export function responseCache({ cache, compression, timeoutMs, ...parts }: Respo
       if (state !== 'MISS') res.setHeader('Age', ageOf(storedAt));
       sendResponse(req, res, value);
     });
-    return (req, res, next) => {
+    const handler: RequestHandler = (req, res, next) => {
       if (req.method === 'GET' || req.method === 'HEAD') serve(req, res, next);
       else next();
     };
+    return Object.assign(handler, { isCompressed: true });
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Express, IRouter, RequestHandler } from 'express';
 import type { Endpoint } from './endpoint.ts';
 import { HttpError } from './errors.ts';
+import type { Guard } from './guard.ts';
+import { compressed } from './middleware/compress.ts';
 import { inOrder } from './middleware/in-order.ts';
 
 type Handlers = RequestHandler | readonly RequestHandler[] | Endpoint;
@@ -26,15 +28,17 @@ export function route(router: IRouter, path: string, methods: Methods): void {
   note(router, { path, methods });
   const target = router.route(path);
   // For the metrics: once an error has left the router, Express does not have the path it is mounted at any more.
-  target.all((req, _res, next) => {
+  const notePattern: RequestHandler = (req, _res, next) => {
     // Lower case, because the client wrote it: /API/session would be a time series of its own.
     req.routePattern = req.baseUrl.toLowerCase() + path;
     next();
-  });
-  for (const [method, handlers] of Object.entries(methods) as [keyof Methods, Handlers][]) {
-    target[method](inOrder(...('operation' in handlers ? handlers.handlers : [handlers].flat())));
+  };
+  for (const [method, given] of Object.entries(methods) as [keyof Methods, Handlers][]) {
+    const handlers = 'operation' in given ? given.handlers : [given].flat();
+    const compression = handlers.some((handler: Guard) => handler.isCompressed) ? [] : [compressed];
+    target[method](inOrder(notePattern, ...compression, ...handlers));
   }
-  target.all(otherMethods(Object.keys(methods)));
+  target.all(inOrder(notePattern, compressed, otherMethods(Object.keys(methods))));
 }
 
 /** Responds to OPTIONS with the methods that a resource has, and to any other method with 405. */

@@ -3,11 +3,15 @@ import { request, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { Express, RequestHandler } from 'express';
 import { projectPath } from '../../../src/platform/config/paths.ts';
-import { compress } from '../../../src/platform/http/middleware/compress.ts';
+import { compress, compressed, compressRoutes } from '../../../src/platform/http/middleware/compress.ts';
 import { openEventStream } from '../../../src/platform/http/event-stream.ts';
+import { HttpError } from '../../../src/platform/http/errors.ts';
+import { route } from '../../../src/platform/http/route.ts';
 import { staticFiles } from '../../../src/platform/http/middleware/static.ts';
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
+import { cachedRoutes } from '../../support/cached-routes.ts';
 import { serve } from '../../support/http.ts';
 
 const text = JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: `company ${id}` })));
@@ -23,56 +27,62 @@ interface Asked {
 }
 
 async function ask(path: string, encoding: string, options: Asked = {}): Promise<IncomingMessage> {
-  const served = await serve((app) => {
-    app.use(compress());
-    app.get('/long', (_req, res) => {
-      res.type('json').send(text);
-    });
-    app.get('/short', (_req, res) => {
-      res.json({ ok: true });
-    });
-    app.get('/part', (_req, res) => {
-      res
-        .status(206)
-        .set('Content-Range', `bytes 0-${text.length - 1}/${text.length * 2}`)
-        .type('json')
-        .send(text);
-    });
-    app.get('/image', (_req, res) => {
-      res.type('png').send(Buffer.alloc(5000, 1));
-    });
-    app.get('/no-transform', (_req, res) => {
-      res.set('Cache-Control', 'no-transform').type('json').send(text);
-    });
-    app.get('/encoded', (_req, res) => {
-      res.set('Content-Encoding', 'gzip').type('json').send(gzipSync(text));
-    });
-    app.get('/origin', (_req, res) => {
-      res.vary('Origin').json({ ok: true });
-    });
-    app.get('/stream', (_req, res) => {
-      Readable.from(['a', 'b']).pipe(res.type('text'));
-    });
-    app.get('/by-hand', (_req, res) => {
-      res.writeHead(200, { 'Content-Type': 'text/plain' }).end('a');
-    });
-    app.get('/tag', (_req, res) => {
-      res.set('ETag', '"a"').json({ ok: true });
-    });
-    app.get('/image-tag', (_req, res) => {
-      res.set('ETag', '"a"').type('png').send(Buffer.alloc(50));
-    });
-    app.get('/bare-304', (_req, res) => {
-      res.status(304).end();
-    });
-    app.get('/empty', (_req, res) => {
-      res.status(204).end();
-    });
-    app.use(staticFiles(projectPath('public')).handler);
-    app.get('/events', (req, res) => {
-      openEventStream(req, res, new Lifecycle()).send('tick', { now: 1 });
-    });
+  return askOf(addAll, path, encoding, options);
+}
+
+function addAll(app: Express): void {
+  app.use(compress());
+  app.get('/long', (_req, res) => {
+    res.type('json').send(text);
   });
+  app.get('/short', (_req, res) => {
+    res.json({ ok: true });
+  });
+  app.get('/part', (_req, res) => {
+    res
+      .status(206)
+      .set('Content-Range', `bytes 0-${text.length - 1}/${text.length * 2}`)
+      .type('json')
+      .send(text);
+  });
+  app.get('/image', (_req, res) => {
+    res.type('png').send(Buffer.alloc(5000, 1));
+  });
+  app.get('/no-transform', (_req, res) => {
+    res.set('Cache-Control', 'no-transform').type('json').send(text);
+  });
+  app.get('/encoded', (_req, res) => {
+    res.set('Content-Encoding', 'gzip').type('json').send(gzipSync(text));
+  });
+  app.get('/origin', (_req, res) => {
+    res.vary('Origin').json({ ok: true });
+  });
+  app.get('/stream', (_req, res) => {
+    Readable.from(['a', 'b']).pipe(res.type('text'));
+  });
+  app.get('/by-hand', (_req, res) => {
+    res.writeHead(200, { 'Content-Type': 'text/plain' }).end('a');
+  });
+  app.get('/tag', (_req, res) => {
+    res.set('ETag', '"a"').json({ ok: true });
+  });
+  app.get('/image-tag', (_req, res) => {
+    res.set('ETag', '"a"').type('png').send(Buffer.alloc(50));
+  });
+  app.get('/bare-304', (_req, res) => {
+    res.status(304).end();
+  });
+  app.get('/empty', (_req, res) => {
+    res.status(204).end();
+  });
+  app.use(staticFiles(projectPath('public')).handler);
+  app.get('/events', (req, res) => {
+    openEventStream(req, res, new Lifecycle()).send('tick', { now: 1 });
+  });
+}
+
+async function askOf(add: (app: Express) => void, path: string, encoding: string, options: Asked = {}) {
+  const served = await serve(add);
   closers.push(served.close);
   const sent = request({
     port: served.port,
@@ -179,5 +189,74 @@ describe('compression', () => {
       response.resume();
       expect([response.statusCode, response.headers.vary]).toEqual([status, undefined]);
     });
+  });
+});
+
+describe('compression by route', () => {
+  /** How often the compression package was put in front of a handler. */
+  let wrapped: string[] = [];
+  const note: RequestHandler = (req, res, next) => {
+    if ('flush' in res) wrapped.push(req.path);
+    next();
+  };
+
+  const addRoutes = (app: Express): void => {
+    wrapped = [];
+    const { cached } = cachedRoutes();
+    app.use(compressRoutes());
+    route(app, '/list', { get: (_req, res) => res.type('json').send(text) });
+    route(app, '/cached', { get: [note, cached({ ttl: 60 }, () => JSON.parse(text) as unknown)] });
+    route(app, '/fails', {
+      get: cached({ ttl: 60 }, () => {
+        throw new HttpError('NOT_FOUND', { detail: text });
+      }),
+    });
+    app.get('/plain', note, (_req, res) => {
+      res.type('json').send(text);
+    });
+    app.use(compressed, note, compressed);
+    app.get('/rest', (_req, res) => {
+      res.type('json').send(text);
+    });
+  };
+
+  test.each([
+    ['a route', '/list', 200, 'br'],
+    ['a cached route, which the cache compresses', '/cached', 200, 'br'],
+    ['the error of a cached route', '/fails', 404, 'br'],
+    ['another method of a route', '/list', 405, undefined],
+    ['what is mounted behind `compressed`', '/rest', 200, 'br'],
+    ['a path that nothing has', '/nothing', 404, undefined],
+  ])('sends the same bytes for %s', async (_what, path, status, encoding) => {
+    const method = status === 405 ? 'DELETE' : 'GET';
+    const response = await askOf(addRoutes, path, 'br', { method });
+    const bytes = await bytesOf(response);
+    expect([response.statusCode, response.headers.vary]).toEqual([status, 'Accept-Encoding']);
+    expect(response.headers['content-encoding']).toBe(encoding);
+    const body = encoding === undefined ? bytes : brotliDecompressSync(bytes);
+    expect(body.toString()).toContain(status === 200 ? 'company 499' : `"status":${status}`);
+  });
+
+  test('leaves a cached response and a handler without `route` alone', async () => {
+    await bytesOf(await askOf(addRoutes, '/cached', 'br'));
+    expect(wrapped).toEqual([]);
+    const response = await askOf(addRoutes, '/plain', 'br');
+    expect((await bytesOf(response)).toString()).toBe(text);
+    expect(wrapped).toEqual([]);
+  });
+
+  test('compresses once where it is mounted twice', async () => {
+    await bytesOf(await askOf(addRoutes, '/rest', 'br'));
+    expect(wrapped).toEqual(['/rest']);
+  });
+
+  test('does nothing where compression is off', async () => {
+    const response = await askOf(
+      (app) => app.use(compressed).get('/', (_req, res) => res.send(text)),
+      '/',
+      'br',
+    );
+    expect((await bytesOf(response)).toString()).toBe(text);
+    expect(response.headers['content-encoding']).toBeUndefined();
   });
 });

@@ -8,8 +8,33 @@ import type { Request, RequestHandler, Response } from 'express';
  * In production a proxy does this better, on its own cores: COMPRESSION=off then.
  */
 export function compress(): RequestHandler {
-  return compression({ threshold: 1024, filter });
+  const wrapResponse = compression({ threshold: 1024, filter });
+  return (req, res, next) => {
+    // The package adds it: this response is compressed already.
+    if ('flush' in res) next();
+    else wrapResponse(req, res, next);
+  };
 }
+
+/**
+ * Has each route compress its responses: `route` puts `compressed` in front of its handlers. Not in front of `cached`, which
+ * sends what is compressed already: what the compression package adds to a response keeps its request in memory over
+ * several garbage collections, a third of what a cached list costs.
+ */
+export function compressRoutes(): RequestHandler {
+  const wrapResponse = compress();
+  return (_req, res, next) => {
+    res.locals.compress = wrapResponse;
+    next();
+  };
+}
+
+/** Compresses the responses of what follows, where `compressRoutes` is mounted. For handlers that are added without `route`. */
+export const compressed: RequestHandler = (req, res, next) => {
+  const { compress: wrapResponse } = res.locals as { compress?: RequestHandler };
+  if (wrapResponse) void wrapResponse(req, res, next);
+  else next();
+};
 
 /** Leaves 304s and parts alone, but adds their Vary: the whole response may be compressed for another client. */
 function filter(req: Request, res: Response): boolean {

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { toError } from '../../observability/plain.ts';
 import { HttpError, normalizeError, problemJson } from '../errors.ts';
 import { errorPage } from '../html.ts';
+import { compressed } from './compress.ts';
 
 declare module 'http' {
   interface ServerResponse {
@@ -49,6 +50,8 @@ export function errorHandler({ exposeErrors = false } = {}): ErrorRequestHandler
       res.destroy();
       return;
     }
+    // A route that is cached, and what runs in front of a route, leave it to this.
+    void compressed(req, res, () => undefined);
     for (const name of HANDLER_HEADERS) res.removeHeader(name);
     res.set({ 'Cache-Control': 'no-store', ...error.headers }).status(error.status);
     if (req.accepts(['application/problem+json', 'json', 'html']) === 'html') {
