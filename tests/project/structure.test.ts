@@ -89,6 +89,12 @@ describe('imports', () => {
     );
     expect(found).toEqual([]);
   });
+
+  test('of node:http are of types: its values come from node-http.ts, which loads less of Node', () => {
+    const values = /^import (?!type )[^;]*from 'node:http';/m;
+    const found = sources.filter((file) => values.test(readFileSync(join(ROOT, file), 'utf8')));
+    expect(found).toEqual([]);
+  });
 });
 
 test('every room has a face and a README of one screen', () => {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../observability/logger.ts';
 import { redactUrl } from '../observability/redact.ts';
+import { STATUS_CODES } from '../observability/node-http.ts';
 import { readableAddress } from './client-address.ts';
 import { HttpError, problemJson, type ErrorCode } from './errors.ts';
 

@@ -1,9 +1,9 @@
-import { createServer, IncomingMessage, ServerResponse, type Server } from 'node:http';
 import type { Express, Request, Response } from 'express';
 import finalhandler from 'finalhandler';
 import type { PlatformConfig } from '../config/settings.ts';
 import type { Logger } from '../observability/logger.ts';
 import { describe } from '../observability/plain.ts';
+import { createServer, IncomingMessage, type Server, ServerResponse } from '../observability/node-http.ts';
 import { rejectTarget, respondToClientErrors } from './client-errors.ts';
 import { pipelining } from './pipelining.ts';
 import { readTarget } from './target.ts';

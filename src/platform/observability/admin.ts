@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { hostName, isLoopback } from '../config/addresses.ts';
 import type { PlatformConfig } from '../config/settings.ts';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from './node-http.ts';
 import { RETRY_LATER, type AdminAccess } from './admin-access.ts';
 
 /** One process's registry, or the sum of a cluster's workers. */

@@ -1,6 +1,5 @@
 /* eslint-disable n/no-sync -- at the start */
 import { mkdirSync, openSync } from 'node:fs';
-import { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
@@ -16,6 +15,7 @@ import {
 } from 'pino';
 import { loadProcessManagerEnv } from '../config/process-manager-env.ts';
 import type { PlatformConfig } from '../config/settings.ts';
+import { IncomingMessage, ServerResponse } from './node-http.ts';
 import { LogOutput } from './log-output.ts';
 import { describe, isA, toPlain, UNREADABLE } from './plain.ts';
 import { isSecretName, redactText } from './redact.ts';

@@ -1,8 +1,8 @@
-import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
 import { Stream } from 'node:stream';
 import { types } from 'node:util';
 import type * as v from 'valibot';
 import { problemOf } from '../config/schemas.ts';
+import { IncomingMessage, OutgoingMessage, ServerResponse } from './node-http.ts';
 import { isSecretName, isSecretValue, REDACTED, redactText } from './redact.ts';
 
 /** How many objects in objects are kept, and how many entries of each, and how many characters of one text. */

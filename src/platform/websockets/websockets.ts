@@ -1,4 +1,3 @@
-import { ServerResponse, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { Request, RequestHandler, Response } from 'express';
@@ -8,6 +7,7 @@ import { HttpError } from '../http/errors.ts';
 import { hasBody } from '../http/middleware/body.ts';
 import type { Lifecycle } from '../lifecycle/lifecycle.ts';
 import type { Logger } from '../observability/logger.ts';
+import { type Server, ServerResponse } from '../observability/node-http.ts';
 
 declare module 'http' {
   interface IncomingMessage {

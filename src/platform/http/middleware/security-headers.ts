@@ -1,7 +1,7 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { RequestHandler } from 'express';
 import helmet, { type HelmetOptions } from 'helmet';
+import { IncomingMessage, ServerResponse } from '../../observability/node-http.ts';
 
 /** Everything from this origin only (what is not listed, by default-src); no inline script or style, plugin or frame. */
 const CONTENT_SECURITY_POLICY = {
