@@ -10,7 +10,7 @@ const GROUPS = {
 
 /** As wide as a small phone has room for. */
 const WIDTH = 380;
-const [LEFT, RIGHT, BAR, GAP, HEAD] = [150, 46, 14, 6, 46];
+const [LEFT, RIGHT, BAR, GAP, HEAD] = [164, 64, 14, 6, 46];
 
 /** Longer bars are cut, or the short ones could not be told apart. */
 const CUT = 4;
