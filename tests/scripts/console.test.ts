@@ -99,7 +99,7 @@ describeWithRedisServer('npm run console in production', () => {
     ["await redis.call('FLUSHALL')", 'FLUSHALL'],
     ["await redis.pipeline().set('test:x', '1').exec().then(([[error]]) => Promise.reject(error))", 'SET'],
     ["await redis.multi().set('test:x', '1').exec()", 'MULTI'],
-    ["await companies.update(1, { city: 'There' })", 'HSET'],
+    ["await companies.update(1, { city: 'There' })", 'EVAL'],
     ["await cache.purgeTag('companies')", 'a purge'],
     ["await stores.sessions.remove('id')", 'removing a session'],
     ["await toolkit.stores.redis.client.incr('test:n')", 'INCR'],
