@@ -133,6 +133,27 @@ describeWithRedis('companies in Redis', (openRedis) => {
     expect(items[0]?.id).toBe(1);
   });
 
+  test('are found although the keys of one are lost, and after its next change with them', async () => {
+    const companies = await open(redis.url);
+    await list(companies);
+    const client = await connect(redis.url);
+    await client.hdel(`${prefix}{companies}:keys`, '0000000000000003');
+    const query = { conditions: { q: seed[2]?.name ?? '' }, sort: 'id', offset: 0, limit: 5 } as const;
+    expect(await companies.page(query)).toMatchObject({ total: 0 });
+    await companies.update(3, { city: 'Here' });
+    expect(await companies.page(query)).toMatchObject({ total: 1 });
+  });
+
+  test('are not written at all where one of the sets is something else, and are when it is gone', async () => {
+    const client = await connect(redis.url);
+    await client.set(`${prefix}{companies}:by:name`, 'stray');
+    const companies = await open(redis.url);
+    await expect(list(companies)).rejects.toThrow('is no zset');
+    expect(await client.exists(`${prefix}{companies}:by:id`)).toBe(0);
+    await client.del(`${prefix}{companies}:by:name`);
+    expect(await list(companies)).toEqual(seed);
+  });
+
   test('know no company that is not there, and make none by changing it', async () => {
     const companies = await open(redis.url);
     expect(await companies.update(101, { city: 'Nowhere' })).toBeUndefined();
@@ -166,6 +187,13 @@ describeWithRedis('companies in Redis', (openRedis) => {
     const companies = await open(redis.url);
     expect(await companies.get(3)).toEqual({ ...seed[2], city: 'Somewhere else' });
     expect(await list(companies)).toHaveLength(seed.length);
+    const found = await companies.page({
+      conditions: { q: 'somewhere else' },
+      sort: 'city',
+      offset: 0,
+      limit: 5,
+    });
+    expect(found.items.map(({ id }) => id)).toEqual([3]);
   });
 });
 
@@ -222,6 +250,16 @@ describeWithRedisServer('companies while Redis is away', () => {
     await expect(list(companies)).rejects.toThrow();
   });
 
+  test('are not the seed beside what this process has read', async () => {
+    const companies = await open(redis.url);
+    await companies.update(1, { city: 'Apple Park' });
+    await list(companies);
+    await redis.kill();
+    expect((await list(companies))[0]).toMatchObject({ city: 'Apple Park' });
+    await expect(companies.get(1)).rejects.toThrow();
+    await expect(companies.page({ conditions: {}, sort: 'name', offset: 0, limit: 5 })).rejects.toThrow();
+  });
+
   test('cost a list one time-out and no more when Redis hangs', async () => {
     const companies = await open(redis.url);
     await list(companies);
@@ -246,7 +284,7 @@ describeWithRedisServer('companies while Redis is away', () => {
 });
 
 describeWithRedisServer('companies in a Redis Cluster', () => {
-  test('are seeded, read and changed, though each key has its own slot', async () => {
+  test('are seeded, read and changed, as all their keys are in one slot', async () => {
     const redis = await RedisServer.start('--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1');
     try {
       const admin = await connect(redis.url);

@@ -245,6 +245,8 @@ describe('PATCH /api/companies/:id', () => {
     ['an empty name', { name: '  ' }],
     ['a NUL in a name', { name: 'a\0b' }],
     ['a line break in a name', { name: 'a\nb' }],
+    ['half of a character in a name', { name: '\ud800x' }],
+    ['half of a character in a website', { website: 'https://example.com/\udc00' }],
     ['a long name', { name: 'a'.repeat(101) }],
     ['a year with a fraction', { founded: 1.5 }],
     ['a year as text', { founded: '1999' }],

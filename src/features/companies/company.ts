@@ -10,14 +10,14 @@ const HAS_USER = /^https:[\\/]*[^\\/?#]*@/i;
 
 const NO_WEBSITE = 'must be an https:// URL';
 
-/** One line of text: no control characters, which have no place in a name and confuse logs and terminals. */
+/** One line of text: no control characters, which confuse logs and terminals, and no half of a character (a lone surrogate). */
 function line(maxLength: number) {
   return v.pipe(
     v.string(),
     v.maxCodePoints(maxLength, `must have at most ${maxLength} characters`),
     v.trim(),
     v.nonEmpty('must not be empty'),
-    v.regex(/^\P{Cc}*$/u, 'must not contain control characters'),
+    v.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters'),
   );
 }
 
@@ -43,7 +43,7 @@ const changeable = {
     // Tabs and line breaks, which a URL parser passes over.
     v.transform((text) => text.replace(/[\t\n\r]/g, '')),
     // Other control characters, and backslashes, which are slashes to a browser and part of a user name to others.
-    v.regex(/^[^\\\p{Cc}]*$/u, NO_WEBSITE),
+    v.regex(/^[^\\\p{Cc}\p{Cs}]*$/u, NO_WEBSITE),
     v.check(isWebsite, NO_WEBSITE),
   ),
 };

@@ -23,22 +23,29 @@ const MAX_LAST_SEEN = 200;
  * Writes companies and their places in the sorted sets. Redis runs a script as a whole: no process sees half of a change,
  * and of two changes of different fields at the same time, both stay.
  *
- * KEYS: the sort keys of all; a sorted set per sort field; the companies. ARGV: `seed` or `update`; the sort fields; per
- * company its padded id, the values of its fields and their sort keys. It does nothing where a seed finds companies, or an
- * update finds none; and a seed leaves what a company has already.
+ * KEYS: the sort keys of all; a sorted set per sort field, that of the ids first; the companies. ARGV: `seed` or `update`;
+ * the sort fields; per company its padded id, the values of its fields, their sort keys, and those it has if none are stored
+ * (`known`). It does nothing where a seed
+ * finds companies, or an update finds none. Redis does not undo what a script did before it failed: so all types
+ * are checked first.
  */
 const WRITE = `
 local isSeed = ARGV[1] == 'seed'
-local set = isSeed and 'HSETNX' or 'HSET'
 local fields = cjson.decode(ARGV[2])
 local first = 1 + #fields
 if redis.call('EXISTS', KEYS[isSeed and 2 or first + 1]) == (isSeed and 1 or 0) then return end
-for i, company in ipairs(cjson.decode(ARGV[3])) do
-  local kind = redis.call('TYPE', KEYS[first + i]).ok
-  if kind == 'hash' or kind == 'none' then
-    for field, value in pairs(company.values) do redis.call(set, KEYS[first + i], field, value) end
+for i, key in ipairs(KEYS) do
+  local kind, expected = redis.call('TYPE', key).ok, (i == 1 or i > first) and 'hash' or 'zset'
+  if kind ~= 'none' and kind ~= expected then
+    if i <= first then return redis.error_reply('WRONGTYPE ' .. key .. ' is no ' .. expected) end
+    KEYS[i] = false
   end
-  local keys = cjson.decode(redis.call('HGET', KEYS[1], company.id) or '{}')
+end
+for i, company in ipairs(cjson.decode(ARGV[3])) do
+  local keys = cjson.decode(redis.call('HGET', KEYS[1], company.id) or company.known)
+  if KEYS[first + i] then
+    for field, value in pairs(company.values) do redis.call('HSET', KEYS[first + i], field, value) end
+  end
   for at, field in ipairs(fields) do
     local old, new = keys[field], company.keys[field]
     if new and new ~= old then
@@ -57,8 +64,8 @@ end`;
  * - A page costs the same whether there are a hundred companies or a hundred thousand. With conditions all keys are read,
  *   a batch at a time: where that takes too long, a database with an index takes the place of this class.
  * - The first read that finds no companies writes the seed.
- * - While Redis is away, reads return what this process saw last, or else the seed; but fail where a change is known that
- *   it has not seen. Exports and writes fail.
+ * - While Redis is away, a read that was made before returns what it returned last, unless a change is known since then. A
+ *   process that has read nothing yet returns the seed. All else fails.
  */
 export class RedisCompanies implements CompanyRepository {
   readonly #redis: RedisClient;
@@ -67,6 +74,7 @@ export class RedisCompanies implements CompanyRepository {
   readonly #fallback: MemoryCompanies;
   readonly #lastSeen = new LRUCache<string, Seen>({ max: MAX_LAST_SEEN });
   readonly #changedAt: () => number;
+  #hasRead = false;
   #seeding: Promise<unknown> | undefined;
 
   /**
@@ -107,8 +115,9 @@ export class RedisCompanies implements CompanyRepository {
   }
 
   async update(id: number, changes: CompanyChanges): Promise<Company | undefined> {
-    if (!(await this.#read(id))) return undefined;
-    await this.#write('update', [{ ...changes, id }]);
+    const company = await this.#read(id);
+    if (!company) return undefined;
+    await this.#write('update', [{ ...changes, id }], JSON.stringify(keysOf(company)));
     return this.#read(id);
   }
 
@@ -121,18 +130,26 @@ export class RedisCompanies implements CompanyRepository {
     const at = performance.now();
     try {
       const value = await read();
-      this.#lastSeen.set(key, { value, at });
+      this.#hasRead = true;
+      if (value !== undefined && at > (this.#lastSeen.peek(key)?.at ?? -Infinity))
+        this.#lastSeen.set(key, { value, at });
       return value;
     } catch (error) {
       const seen = this.#lastSeen.get(key);
       if (!isRedisAway(error) || (seen?.at ?? -Infinity) < this.#changedAt()) throw error;
-      return seen ? (seen.value as T) : fallBack();
+      if (seen) return seen.value as T;
+      // The seed beside companies of Redis would be older than what was shown already.
+      if (this.#hasRead) throw error;
+      return fallBack();
     }
   }
 
   async #slice({ sort, offset, limit }: CompanyQuery): Promise<{ ids: number[]; total: number }> {
     const read = () => Promise.all([this.#ids(sort, offset, limit), this.#redis.zcard(this.#indexKey('id'))]);
-    const [ids, total] = await this.#seeded(read, ([, total]) => total === 0);
+    // Another process may write the seed between the two commands.
+    const isNothing = ([ids, total]: Awaited<ReturnType<typeof read>>) =>
+      total === 0 || (ids.length === 0 && offset < total);
+    const [ids, total] = await this.#seeded(read, isNothing);
     return { ids, total };
   }
 
@@ -140,12 +157,16 @@ export class RedisCompanies implements CompanyRepository {
     { sort, offset, limit }: CompanyQuery,
     matches: (keys: Keys) => boolean,
   ): Promise<{ ids: number[]; total: number }> {
-    const found: number[] = [];
+    // A Set, because a company that changes meanwhile may come twice.
+    const found = new Set<number>();
     for await (const ids of this.#batches(sort, SEARCH_BATCH)) {
       const texts = await this.#redis.hmget(this.#keysKey, ...ids.map(keyOf));
-      found.push(...ids.filter((_id, at) => matches(JSON.parse(texts[at] ?? '{}') as Keys)));
+      for (const [at, id] of ids.entries()) {
+        const text = texts[at];
+        if (text && matches(JSON.parse(text) as Keys)) found.add(id);
+      }
     }
-    return { ids: found.slice(offset, offset + limit), total: found.length };
+    return { ids: [...found].slice(offset, offset + limit), total: found.size };
   }
 
   async *#batches(sort: Sort, size: number): AsyncGenerator<number[]> {
@@ -192,7 +213,7 @@ export class RedisCompanies implements CompanyRepository {
     if (!isNothing(found)) return found;
     if (!(await this.#redis.exists(this.#indexKey('id')))) {
       // Once at a time: the first requests after a start come together.
-      this.#seeding ??= this.#write('seed', this.#seed).finally(() => {
+      this.#seeding ??= this.#writeSeed().finally(() => {
         this.#seeding = undefined;
       });
       await this.#seeding;
@@ -200,9 +221,19 @@ export class RedisCompanies implements CompanyRepository {
     return read();
   }
 
+  /** What a company has already stays, where the sets alone were lost. */
+  async #writeSeed(): Promise<void> {
+    const companies = this.#seed.map(async (company) => {
+      const hash = await this.#redis.hgetall(this.#companyKey(company.id)).catch(noneIfWrongType);
+      return toCompany({ ...company, ...hash }) ?? company;
+    });
+    await this.#write('seed', await Promise.all(companies));
+  }
+
   #write(
     kind: 'seed' | 'update',
     companies: readonly ({ readonly id: number } & CompanyChanges)[],
+    known = '{}',
   ): Promise<unknown> {
     const keys = [
       this.#keysKey,
@@ -214,6 +245,7 @@ export class RedisCompanies implements CompanyRepository {
       // Text, because Lua writes a large number with an exponent.
       values: Object.fromEntries(Object.entries(company).map(([field, value]) => [field, String(value)])),
       keys: keysOf(company),
+      known,
     }));
     return this.#redis.eval(
       WRITE,
@@ -245,7 +277,7 @@ interface Seen {
 }
 
 /** Redis holds strings only. undefined: there is no such hash, or a part of it is missing. */
-function toCompany(hash: Record<string, string>): Company | undefined {
+function toCompany(hash: Readonly<Record<string, string | number>>): Company | undefined {
   const values = { ...hash, id: Number(hash.id), founded: Number(hash.founded) };
   const { success, output } = v.safeParse(companySchema, values);
   return success ? output : undefined;

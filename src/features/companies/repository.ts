@@ -12,7 +12,7 @@ import {
 /** A page of the companies that fulfil the conditions. */
 export interface CompanyQuery {
   readonly conditions: Conditions;
-  /** Where the field is equal, by id. */
+  /** Where the field is equal, by id; descending, too, with a minus. */
   readonly sort: Sort;
   /** How many companies are left out in front of the page. */
   readonly offset: number;
