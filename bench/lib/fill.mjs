@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 
-/** How many copies a call makes: Redis answers nobody else while it does. */
+/** How many copies a call makes: Redis responds to no one else while it does. */
 const BATCH = 20_000;
 
 /** Keys, values and ends like those of the first, whatever their form: it takes seconds for a million. */

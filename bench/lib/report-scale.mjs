@@ -78,7 +78,7 @@ export function scalesTable({ machine: where, rounds, quick, scales }) {
   const rows = sizes.map((size) => columns.map(([, cellOf]) => cellOf(size) ?? ''));
   return [
     `${where}; medians of ${rounds} rounds, in short turns${quick ? ' (quick: for a first look only)' : ''}`,
-    'Of the base: a multiple of what the size with 1.00 takes. ±: so far the figure before it may be off (95 %). Added: to bare Express',
+    'Of the base: a multiple of what the size with 1.00 takes. ±: how far the figure before it may be off (95 %). Added: to bare Express',
     'with the same routes. MiB: memory of the process after the load.',
     '',
     ...markdown(

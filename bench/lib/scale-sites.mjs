@@ -9,7 +9,7 @@ import { HELLO } from './rows.mjs';
 import { cookieOf, signedCookie } from './signed-cookie.mjs';
 
 /** Requests for as many different sessions or values: enough that each one's turn comes late, and few enough for the client. */
-const MOST_REQUESTS = 10_000;
+const MAX_REQUESTS = 10_000;
 
 /** One request at a time: as many at once as there are connections would make a request cheaper, or a queue. */
 export async function connections(size, site) {
@@ -66,7 +66,7 @@ export async function cacheKeys(size, site) {
 
 /** What the first key and its copies end with: as many as there are requests, at even distances. */
 function spread(size) {
-  const count = Math.min(size, MOST_REQUESTS);
+  const count = Math.min(size, MAX_REQUESTS);
   return Array.from({ length: count }, (_, i) => Math.floor((i * size) / count)).map((n) =>
     n ? String(n) : '',
   );

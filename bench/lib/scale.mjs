@@ -5,7 +5,7 @@ import { cacheKeys, connections, features, routes, sessions } from './scale-site
  * What a request costs as something grows. Each size is measured in turns with the base, and with bare Express where that
  * grows with it.
  *
- * - `what`: what there are as many of, for the table.
+ * - `what`: what is counted, for the table.
  * - `base`: the size that others are compared to; unset: the smallest.
  * - `open`: starts what a size is measured on (scale-sites.mjs).
  * - `isBeside`: the same routes are measured on bare Express.

@@ -78,6 +78,7 @@ const EXAMPLES = [
       },
       { file: '.dockerignore', lines: ['!data'] },
       { file: '.prettierignore', lines: ['data/companies.json'] },
+      { file: 'docs/performance.md', rows: ['companies: 100', 'companies: 100,000'] },
       { file: 'scripts/package.mjs', lines: ["'data',"] },
       ...without('tests/support/app-copy.ts', "'data', "),
       ...without('tests/support/cluster/releases.ts', "'data', "),

@@ -13,7 +13,7 @@ export { type Guard, guard } from './guard.ts';
 export { escapeHtml } from './html.ts';
 export { accessLog } from './middleware/access-log.ts';
 export { jsonBody } from './middleware/body.ts';
-export { compress, compressed, compressRoutes } from './middleware/compress.ts';
+export { compressed, compressRoutes } from './middleware/compress.ts';
 export { cors } from './middleware/cors.ts';
 export { errorHandler, notFound } from './middleware/error-handler.ts';
 export { health } from './middleware/health.ts';

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Express, RequestHandler } from 'express';
+import supertest from 'supertest';
 import { projectPath } from '../../../src/platform/config/paths.ts';
 import { compress, compressed, compressRoutes } from '../../../src/platform/http/middleware/compress.ts';
 import { openEventStream } from '../../../src/platform/http/event-stream.ts';
@@ -13,6 +14,8 @@ import { staticFiles } from '../../../src/platform/http/middleware/static.ts';
 import { Lifecycle } from '../../../src/platform/lifecycle/lifecycle.ts';
 import { cachedRoutes } from '../../support/cached-routes.ts';
 import { serve } from '../../support/http.ts';
+import { createTestApp } from '../../support/test-app.ts';
+import type { Content } from '../../fixtures/whole-app/features.mjs';
 
 const text = JSON.stringify(Array.from({ length: 500 }, (_, id) => ({ id, name: `company ${id}` })));
 
@@ -214,7 +217,7 @@ describe('compression by route', () => {
     app.get('/plain', note, (_req, res) => {
       res.type('json').send(text);
     });
-    app.use(compressed, note, compressed);
+    app.use(compressed);
     app.get('/rest', (_req, res) => {
       res.type('json').send(text);
     });
@@ -246,8 +249,50 @@ describe('compression by route', () => {
   });
 
   test('compresses once where it is mounted twice', async () => {
-    await bytesOf(await askOf(addRoutes, '/rest', 'br'));
-    expect(wrapped).toEqual(['/rest']);
+    const ends: unknown[] = [];
+    const noteEnd: RequestHandler = (_req, res, next) => {
+      ends.push(Reflect.get(res, 'end'));
+      next();
+    };
+    const response = await askOf(
+      (app) => {
+        app.use(compressRoutes(), compressed, noteEnd, compressed, noteEnd);
+        app.get('/', (_req, res) => res.type('json').send(text));
+      },
+      '/',
+      'br',
+    );
+    expect(brotliDecompressSync(await bytesOf(response)).toString()).toBe(text);
+    expect(ends).toHaveLength(2);
+    expect(ends[1]).toBe(ends[0]);
+  });
+
+  test('is in the whole app: of routes, cached responses, files and errors', async () => {
+    const made = await createTestApp(
+      { NODE_ENV: 'development' },
+      {
+        features: ((router, { cached }) => {
+          route(router, '/long', { get: (_req, res) => res.type('json').send(text) });
+          route(router, '/cached', { get: cached({ ttl: 60 }, () => JSON.parse(text) as unknown) });
+          route(router, '/fails', {
+            get: () => {
+              throw new HttpError('NOT_FOUND', { detail: text });
+            },
+          });
+          return {};
+        }) as Content['features'],
+        jobs: () => [],
+      },
+    );
+    closers.push(async () => {
+      await made.close();
+    });
+    const encodingOf = async (path: string) =>
+      (await supertest(made.app).get(path).set('Accept-Encoding', 'gzip')).headers[
+        'content-encoding'
+      ] as unknown;
+    for (const path of ['/long', '/cached', '/style.css', '/fails'])
+      expect([path, await encodingOf(path)]).toEqual([path, 'gzip']);
   });
 
   test('does nothing where compression is off', async () => {
