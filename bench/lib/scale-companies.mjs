@@ -21,7 +21,7 @@ const PREFIX = 'bench:';
 async function open(size, site) {
   const redis = await site.redis();
   await writeCompanies(size, { redis, app: site.installed });
-  const server = await site.app({ redis, env: { REDIS_KEY_PREFIX: PREFIX } });
+  const server = await site.app({ redis, env: { REDIS_KEY_PREFIX: PREFIX, BENCH_COMPANIES: '1' } });
   const pages = Array.from({ length: size / PAGE_SIZE }, (_, i) => i + 1);
   const paths = pages.map((page) => `/bench/companies?page=${page}&pageSize=${PAGE_SIZE}`);
   const path = paths.at(-1);

@@ -25,9 +25,8 @@ const MAX_LAST_SEEN = 200;
  *
  * KEYS: the sort keys of all; a sorted set per sort field, that of the ids first; the companies. ARGV: `seed` or `update`;
  * the sort fields; per company its padded id, the values of its fields, their sort keys, and those it has if none are stored
- * (`known`). It does nothing where a seed
- * finds companies, or an update finds none. Redis does not undo what a script did before it failed: so all types
- * are checked first.
+ * (`known`). It does nothing where a seed finds companies, or an update finds none. Redis does not undo what a script did
+ * before it failed: so all types are checked first.
  */
 const WRITE = `
 local isSeed = ARGV[1] == 'seed'
