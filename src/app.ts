@@ -48,8 +48,8 @@ export async function createApp(parts: AppParts<Config>, yours = content): Promi
   app.use(
     inOrder(
       securityHeaders(),
-      accessLog(logger),
       tracing(),
+      accessLog(logger),
       requestContext(),
       wellFormed(),
       health({

@@ -69,7 +69,7 @@ export async function serve(
     .disable('x-powered-by')
     .set('etag', false);
   app.locals.requestTimeoutMs = config.REQUEST_TIMEOUT_SECONDS * 1000;
-  app.use(accessLog(logger), tracing(), requestContext(), wellFormed());
+  app.use(tracing(), accessLog(logger), requestContext(), wellFormed());
   add(app);
   app.use(notFound(), errorHandler({ exposeErrors: config.NODE_ENV === 'development' }));
   const server = createHttpServer(app, config, logger).listen(0, '127.0.0.1');

@@ -34,6 +34,6 @@ function isOrdinary(res: Response): boolean {
     req.headers['if-modified-since'] === undefined &&
     !res.hasHeader('Content-Type') &&
     !res.hasHeader('Transfer-Encoding') &&
-    !SETTINGS.some((name) => Boolean(app.get(name)))
+    !SETTINGS.some((name) => Boolean((app.settings as Record<string, unknown>)[name]))
   );
 }

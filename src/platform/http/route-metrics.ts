@@ -12,8 +12,10 @@ const MAX_ROUTES = 1000;
 export function observeResponse(metrics: Metrics, activity?: Activity): (response: ServerResponse) => void {
   const routes = new Set<string>();
   const nameOf = (route = 'other') => {
-    if (routes.size < MAX_ROUTES) routes.add(route);
-    return routes.has(route) ? route : 'other';
+    if (routes.has(route)) return route;
+    if (routes.size >= MAX_ROUTES) return 'other';
+    routes.add(route);
+    return route;
   };
   return (response) => {
     const req = response.req as Request;

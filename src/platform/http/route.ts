@@ -28,9 +28,13 @@ export function route(router: IRouter, path: string, methods: Methods): void {
   note(router, { path, methods });
   const target = router.route(path);
   // For the metrics: once an error has left the router, Express does not have the path it is mounted at any more.
+  let baseUrl = '';
+  let pattern = path;
   const notePattern: RequestHandler = (req, _res, next) => {
     // Lower case, because the client wrote it: /API/session would be a time series of its own.
-    req.routePattern = req.baseUrl.toLowerCase() + path;
+    if (req.baseUrl !== baseUrl) pattern = req.baseUrl.toLowerCase() + path;
+    baseUrl = req.baseUrl;
+    req.routePattern = pattern;
     next();
   };
   for (const [method, given] of Object.entries(methods) as [keyof Methods, Handlers][]) {

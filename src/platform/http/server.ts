@@ -52,8 +52,8 @@ function handlerOf(app: Express, logger: Logger) {
       rejectTarget(req, res, logger);
       return;
     }
-    const respond = finalhandler(req, res, { env: app.get('env') as string, onerror });
     app(req as Request, res as Response, (thrown?: unknown) => {
+      const respond = finalhandler(req, res, { env: app.get('env') as string, onerror });
       try {
         respond(thrown);
       } catch {

@@ -79,7 +79,7 @@ export class LogOutput implements DestinationStream {
       return;
     }
     const { length: room } = this.#batch;
-    const tooLong = Buffer.byteLength(line) > room && !this.#output.isFile;
+    const tooLong = !this.#output.isFile && Buffer.byteLength(line) > room;
     const text = (tooLong ? shortenLine(line, room) : undefined) ?? line;
     const bytes = Buffer.byteLength(text);
     if (this.#used + bytes > room) this.#endBatch();

@@ -14,9 +14,21 @@ const SECRET_IN_QUERY = /^(?:code|key|ticket|assertion|samlresponse)$/;
 /** How often a name or value of a query may be percent-encoded. One that is encoded more often is not shown. */
 const MAX_ENCODINGS = 5;
 
+/** What `isSecretName` has found: log lines have the same few names. It begins anew when clients invent many, in a query. */
+const known = new Map<string, boolean>();
+const MAX_KNOWN = 1000;
+
+/** In characters. V8 lets a longer name refer to the text that it was cut from, which would be kept with it. */
+const MAX_KNOWN_LENGTH = 12;
+
 /** Whether a field, header or property of this name holds a secret, in any case and with any separators. */
 export function isSecretName(name: string): boolean {
-  return SECRET.test(fold(name)) || LAST_WORD_IS_PASS.test(name);
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const isSecret = SECRET.test(fold(name)) || LAST_WORD_IS_PASS.test(name);
+  if (known.size >= MAX_KNOWN) known.clear();
+  if (name.length <= MAX_KNOWN_LENGTH) known.set(name, isSecret);
+  return isSecret;
 }
 
 /** Whether there is anything to hide: that a password is set, or not, is no secret. */

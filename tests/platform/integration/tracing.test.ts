@@ -123,6 +123,20 @@ test("is in the request's own line, in req.log's and in currentLog's", async () 
   );
 });
 
+test("is in all lines of a request where it is mounted behind the access log, too, but in no other request's", async () => {
+  const { url, log } = await serve((app) => {
+    app.get('/', tracing(), (req, res) => {
+      req.log.info('in the handler');
+      res.json(req.trace);
+    });
+  });
+  const responses = [await fetch(url), await fetch(url)];
+  const traces = (await Promise.all(responses.map((response) => response.json()))) as { traceId: string }[];
+  const lines = await log.waitFor(4);
+  const ids = traces.map(({ traceId }) => traceId);
+  expect(lines.map(({ traceId }) => traceId)).toEqual([ids[0], ids[0], ids[1], ids[1]]);
+});
+
 test('has the ids of the span that another tracer is in, and leaves it to that to pass them on', async () => {
   const activeSpan = () => ({ traceId: TRACE, spanId: PARENT, traceFlags: 1 });
   const { url, log } = await serve((app) => {

@@ -58,6 +58,24 @@ describe('never reaches the log:', () => {
   });
 });
 
+test('each line has its own time, be it in the same millisecond as the one before or not', () => {
+  const log = new LogLines();
+  const logger = createLogger({ LOG_LEVEL: 'info', LOG_FORMAT: 'json' }, log);
+  const spans: [from: number, to: number][] = [];
+  for (let left = 200; left > 0; left--) {
+    const from = Date.now();
+    logger.info('text');
+    spans.push([from, Date.now()]);
+    while (left % 20 === 0 && Date.now() === from);
+  }
+  const times = log.lines.map(({ time }) => Date.parse(String(time)));
+  expect(times.filter((time, at) => !(spans[at] && spans[at][0] <= time && time <= spans[at][1]))).toEqual(
+    [],
+  );
+  expect(new Set(times).size).toBeGreaterThanOrEqual(10);
+  expect(log.lines[0]?.time).toBe(new Date(times[0] ?? 0).toISOString());
+});
+
 test('something thrown that is no Error is logged as it is', () => {
   expect(logged({ err: 'text' }).err).toBe('text');
 });

@@ -121,3 +121,12 @@ test('names of secrets are recognised by the words in them', () => {
   expect(secret.filter((name) => !isSecretName(name))).toEqual([]);
   expect(harmless.filter(isSecretName)).toEqual([]);
 });
+
+test('names of secrets are still recognised after thousands of invented ones', () => {
+  const invented = Array.from({ length: 5000 }, (_, index) =>
+    index % 2 === 0 ? `n${index}` : `pwd${index}`,
+  );
+  const names = [...invented, 'user', 'password', ...invented, 'user', 'password'];
+  const expected = names.filter((name) => name.startsWith('p'));
+  expect(names.filter(isSecretName)).toEqual(expected);
+});

@@ -43,12 +43,9 @@ export function accessLog(
     return res.err ? { ...all, err: res.err } : all;
   };
   const log = pinoHttp<Request, Response>({
-    logger: withoutRequest(logger),
+    logger: withRequestLoggers(logger),
     genReqId: requestId,
-    // req.log has the id alone, and the line the fields below.
-    quietReqLogger: true,
-    quietResLogger: true,
-    customAttributeKeys: { req: UNUSED },
+    customAttributeKeys: { req: REQUEST },
     wrapSerializers: false,
     customLogLevel: (req, res) => levelOf(req, res, quiet),
     customSuccessMessage: message,
@@ -66,18 +63,19 @@ export function accessLog(
   };
 }
 
-/** The name under which pino-http would give a logger the whole request. */
-const UNUSED = 'wholeRequest';
+/** The name under which pino-http gives a request's logger the request. */
+const REQUEST = 'wholeRequest';
 
 /**
- * pino-http also makes a logger with the whole request for each, which would be searched for secrets: a third of what a
- * request costs. With this one as its parent it gets none.
+ * pino-http gives a request's logger the whole request, which would be searched for secrets: a third of what a
+ * request costs. With this one as its parent it gets the request's ids alone.
  */
-function withoutRequest(logger: Logger): Logger {
+function withRequestLoggers(logger: Logger): Logger {
   const child = function (this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
-    if (UNUSED in bindings) return this;
+    const { id, trace } = (bindings[REQUEST] ?? {}) as Partial<Request>;
+    const ids = id === undefined ? bindings : { reqId: id, traceId: trace?.traceId, spanId: trace?.spanId };
     // eslint-disable-next-line @typescript-eslint/unbound-method -- bound to this very logger by Reflect.apply
-    return Reflect.apply(logger.child, this, options ? [bindings, options] : [bindings]) as Logger;
+    return Reflect.apply(logger.child, this, options ? [ids, options] : [ids]) as Logger;
   };
   return Object.create(logger, { child: { value: child } }) as Logger;
 }
@@ -106,12 +104,12 @@ function levelOf(req: Request, res: Response, quiet: ReadonlySet<string>) {
 }
 
 function fields(req: Request, res: Response) {
-  // Split by the first question mark, with what follows it.
-  const [path, query] = redactUrl(req.originalUrl).split(/\?(.*)/s, 2);
+  const url = redactUrl(req.originalUrl);
+  const end = url.indexOf('?');
   return {
     method: req.method,
-    path,
-    query,
+    path: end === -1 ? url : url.slice(0, end),
+    query: end === -1 ? undefined : url.slice(end + 1),
     status: res.statusCode,
     ms: Math.round((performance.now() - req.startedAt) * 1000) / 1000,
     bytes: req.socket.bytesWritten - req.bytesBefore,

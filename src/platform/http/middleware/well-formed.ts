@@ -25,6 +25,7 @@ function assertHost({ headers: { host }, httpVersionMinor, rawHeaders }: Request
     throw new HttpError('BAD_REQUEST', { detail: 'The Host header is missing.' });
   }
   if (!HOST.test(host)) throw new HttpError('BAD_REQUEST', { detail: 'The Host header is not valid.' });
-  const count = rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(name)).length;
-  if (count > 1) throw new HttpError('BAD_REQUEST', { detail: 'There are several Host headers.' });
+  const isHost = (name: string, index: number) => index % 2 === 0 && name.length === 4 && /host/i.test(name);
+  if (rawHeaders.filter(isHost).length > 1)
+    throw new HttpError('BAD_REQUEST', { detail: 'There are several Host headers.' });
 }
