@@ -43,7 +43,7 @@ export function usualId(id) {
   return `usual-${id}`;
 }
 
-/** What it is made of: what it needs, and itself. */
+/** What it is made of: what it needs, and itself behind that, unless `parts` has both. */
 function partsOf({ id, on, parts = [id] }) {
-  return on ? [...partsOf(layers.find((layer) => layer.id === on)), ...parts] : parts;
+  return on && !parts.includes(on) ? [...partsOf(layers.find((layer) => layer.id === on)), ...parts] : parts;
 }
